@@ -8,6 +8,9 @@ type Stage struct {
 	Cmd any
 	// Deps and Outs are sorted by Path (code points) when encoded.
 	Deps, Outs []Entry
+	// Version is the version of the Go stage function that made the outputs;
+	// the key "version" of flow's own format, never written in DVC's.
+	Version string
 	// Params are the recorded parameter files, params.yaml first.
 	Params []ParamFile
 }

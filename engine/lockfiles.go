@@ -1,0 +1,256 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/flowrepro/flow/engine/lock"
+)
+
+// flushEvery bounds how much recorded work a crash can lose to re-checking:
+// the action record of a finished stage is on disk at once, so what is lost
+// with an unwritten lock is one restore per stage, never a run.
+const flushEvery = time.Second
+
+// lockFiles holds the project's dvc.lock files in memory and writes them a few
+// times a run instead of once a stage. Safe for concurrent use.
+type lockFiles struct {
+	e  *Engine
+	mu sync.Mutex
+	// byPath is keyed by the lock's root-relative path.
+	byPath map[string]*lockFile
+	last   time.Time
+}
+
+type lockFile struct {
+	path  string
+	file  *lock.File
+	data  []byte // as last read or written; nil when the file does not exist
+	stamp stamp
+	dirty map[string]*lock.Stage // not yet on disk; nil value: to be removed
+}
+
+// stamp tells whether a file was replaced since it was read.
+type stamp struct {
+	size int64
+	mod  time.Time
+}
+
+func stampOf(path string) stamp {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return stamp{size: -1}
+	}
+	return stamp{fi.Size(), fi.ModTime()}
+}
+
+func newLockFiles(e *Engine) *lockFiles {
+	return &lockFiles{e: e, byPath: map[string]*lockFile{}}
+}
+
+func lockPath(pipelineFile string) string { return path.Join(path.Dir(pipelineFile), "dvc.lock") }
+
+// load returns the lock beside a pipeline file, reading it on first use.
+func (l *lockFiles) load(pipelineFile string) (*lockFile, error) {
+	p := lockPath(pipelineFile)
+	if f := l.byPath[p]; f != nil {
+		return f, nil
+	}
+	f := &lockFile{path: p, dirty: map[string]*lock.Stage{}}
+	if err := f.read(l.e.abs(p)); err != nil {
+		return nil, err
+	}
+	l.byPath[p] = f
+	return f, nil
+}
+
+func (f *lockFile) read(abs string) error {
+	stamp := stampOf(abs)
+	data, err := os.ReadFile(abs)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		f.file, f.data, f.stamp = lock.New(), nil, stamp
+		return nil
+	case err != nil:
+		return fmt.Errorf("read %s: %w", f.path, err)
+	}
+	file, err := lock.Parse(f.path, data)
+	if err != nil {
+		return err
+	}
+	if data == nil {
+		data = []byte{}
+	}
+	f.file, f.data, f.stamp = file, data, stamp
+	return nil
+}
+
+// stage returns what is recorded of a stage, nil if nothing is.
+func (l *lockFiles) stage(n *node) (*lock.Stage, error) {
+	if n.IsData() {
+		return nil, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f, err := l.load(n.File)
+	if err != nil {
+		return nil, err
+	}
+	s, _ := f.file.Stage(n.Name)
+	return s, nil
+}
+
+// set records a stage. It is in memory on return and on disk within flushEvery
+// or at the next flush. created and updated tell what to announce.
+func (l *lockFiles) set(ctx context.Context, n *node, s *lock.Stage) (created, updated bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f, err := l.load(n.File)
+	if err != nil {
+		return false, false, err
+	}
+	old, ok := f.file.Stage(n.Name)
+	if ok && old.Equal(s) {
+		return false, false, nil
+	}
+	created = f.data == nil && len(f.dirty) == 0
+	f.file.Set(n.Name, s)
+	f.dirty[n.Name] = s
+	if l.last.IsZero() {
+		l.last = l.e.opt.Now()
+	}
+	if l.e.opt.Now().Sub(l.last) >= flushEvery {
+		err = l.flushLocked()
+	}
+	return created, true, err
+}
+
+// remove forgets a stage; an emptied lock file is deleted at the flush.
+func (l *lockFiles) remove(pipelineFile, name string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f, err := l.load(pipelineFile)
+	if err != nil {
+		return err
+	}
+	if f.file.Remove(name) {
+		f.dirty[name] = nil
+	}
+	return nil
+}
+
+// flush writes what is not yet on disk. With section set it takes the
+// project's lock for it; otherwise the caller holds it.
+func (l *lockFiles) flush(takeLock bool) error {
+	l.mu.Lock()
+	pending := false
+	for _, f := range l.byPath {
+		pending = pending || len(f.dirty) > 0
+	}
+	l.mu.Unlock()
+	if !pending {
+		return nil
+	}
+	if takeLock {
+		if err := l.e.section.enter(context.Background()); err != nil {
+			return err
+		}
+		defer l.e.section.leave()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.flushLocked()
+}
+
+func (l *lockFiles) flushLocked() error {
+	paths := make([]string, 0, len(l.byPath))
+	for p := range l.byPath {
+		paths = append(paths, p)
+	}
+	sort.Strings(paths)
+	var errs []error
+	for _, p := range paths {
+		if f := l.byPath[p]; len(f.dirty) > 0 {
+			if err := f.write(l.e.abs(p)); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	l.last = l.e.opt.Now()
+	return errors.Join(errs...)
+}
+
+// write puts the lock on disk. When another process replaced the file since it
+// was read, its stages are kept and only ours are changed.
+func (f *lockFile) write(abs string) error {
+	if stampOf(abs) != f.stamp {
+		mine := f.dirty
+		if err := f.read(abs); err != nil {
+			return err
+		}
+		names := make([]string, 0, len(mine))
+		for n := range mine {
+			names = append(names, n)
+		}
+		sort.Strings(names)
+		for _, n := range names {
+			if mine[n] == nil {
+				f.file.Remove(n)
+			} else {
+				f.file.Set(n, mine[n])
+			}
+		}
+	}
+	data := f.file.Encode()
+	if len(f.file.Names()) == 0 && f.file.Empty() {
+		if err := os.Remove(abs); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove %s: %w", f.path, err)
+		}
+		f.data = nil
+	} else if !bytes.Equal(data, f.data) || f.data == nil {
+		if err := writeDurably(abs, data); err != nil {
+			return fmt.Errorf("write %s: %w", f.path, err)
+		}
+		f.data = data
+	}
+	f.stamp = stampOf(abs)
+	clear(f.dirty)
+	return nil
+}
+
+// writeDurably replaces a file: the new content is on disk before the name
+// points to it, and the name before the function returns.
+func writeDurably(abs string, data []byte) error {
+	mode := os.FileMode(0o666)
+	if fi, err := os.Stat(abs); err == nil {
+		mode = fi.Mode().Perm()
+	}
+	tmp, err := os.OpenFile(fmt.Sprintf("%s.%d.tmp", abs, os.Getpid()), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(data)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if cerr := tmp.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), abs)
+	}
+	if err != nil {
+		_ = os.Remove(tmp.Name())
+		return err
+	}
+	return syncDir(filepath.Dir(abs))
+}
