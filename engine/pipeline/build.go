@@ -38,16 +38,13 @@ func (b *builder) build(n *node) {
 			b.s.Meta = v.plain()
 		}
 	}
-	// The lock and status list outs before metrics and plots only if the file
-	// does: the declared order counts.
-	for i, k := range n.keys {
-		switch k.value {
-		case "outs":
-			b.outs(n.vals[i], "outs", PlainOutput)
-		case "metrics":
-			b.outs(n.vals[i], "metrics", MetricOutput)
-		case "plots":
-			b.outs(n.vals[i], "plots", PlotOutput)
+	// The order of the file does not count: outs, then metrics, then plots.
+	for _, f := range []struct {
+		name string
+		kind OutputKind
+	}{{"outs", PlainOutput}, {"metrics", MetricOutput}, {"plots", PlotOutput}} {
+		if v := n.get(f.name); v != nil {
+			b.outs(v, f.name, f.kind)
 		}
 	}
 }
