@@ -68,16 +68,20 @@ type Engine struct {
 	states  *stateStore
 	git     *project.Git // nil outside Git
 
+	linkOnce sync.Once
+	linked   *linkTable // use links()
+
 	emitMu sync.Mutex
 }
 
 // node is a stage in the engine: the stage with its place in the graph.
 type node struct {
 	*pipeline.Stage
-	index  int
-	name   string // display name
-	goRef  *goStage
-	worker int // that handles the stage in the current run
+	index int
+	name  string // display name
+	goRef *goStage
+	// place is where the stage stands in the current plan, worker who handles it.
+	place, worker int
 }
 
 // New builds the engine and the graph. A faulty graph (cycles, overlapping
@@ -150,7 +154,7 @@ func (e *Engine) Index(s *pipeline.Stage) int { return e.byStage[s].index }
 // Close ends the use of the engine: it writes what is pending in lock files
 // and the stat memo. It must be called also after an error.
 func (e *Engine) Close() error {
-	err := e.locks.flush(true)
+	err := errors.Join(e.locks.flush(true), e.linked.save())
 	if e.opt.Memo != nil {
 		// The memo only spares work; a read-only disk is no reason to fail.
 		_ = e.opt.Memo.Save()

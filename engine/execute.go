@@ -111,7 +111,7 @@ func (e *Engine) runCommand(ctx context.Context, n *node, req *Request, v *verdi
 	}()
 	e.setState(n, Running, v.reasons, nil, 0)
 	if n.goRef != nil {
-		e.emit(Event{Kind: CommandShown, Stage: n.name, Index: n.index, Text: n.Cmd.Lines[0]})
+		e.emit(Event{Kind: CommandShown, Stage: n.name, Index: n.place, Text: n.Cmd.Lines[0]})
 		err = e.call(ctx, n, v.in.params, out)
 		return err
 	}
@@ -205,7 +205,7 @@ func (e *Engine) keepAside(n *node, abs string) error {
 	if err := os.Rename(abs, to); err != nil {
 		return err
 	}
-	e.emit(Event{Kind: Kept, Stage: n.name, Index: n.index, Text: e.show(filepath.ToSlash(rel)), File: to})
+	e.emit(Event{Kind: Kept, Stage: n.name, Index: n.place, Text: e.show(filepath.ToSlash(rel)), File: to})
 	return nil
 }
 
@@ -305,10 +305,10 @@ func (e *Engine) setLock(ctx context.Context, n *node, rec *lock.Stage) error {
 	}
 	file := e.show(lockPath(n.File))
 	if created {
-		e.emit(Event{Kind: LockUpdated, Stage: n.name, Index: n.index, File: file, Created: true})
+		e.emit(Event{Kind: LockUpdated, Stage: n.name, Index: n.place, File: file, Created: true})
 	}
 	if updated {
-		e.emit(Event{Kind: LockUpdated, Stage: n.name, Index: n.index, File: file})
+		e.emit(Event{Kind: LockUpdated, Stage: n.name, Index: n.place, File: file})
 	}
 	return nil
 }

@@ -103,7 +103,7 @@ func (e *Engine) stageCall(n *node, params []paramState, log io.Writer) *stages.
 	}
 	c.Params = stages.NewParams(all)
 	c.Progress = func(done, total int64, unit string) {
-		e.emit(Event{Kind: Progressed, Stage: n.name, Index: n.index, Done: done, Total: total, Unit: unit})
+		e.emit(Event{Kind: Progressed, Stage: n.name, Index: n.place, Done: done, Total: total, Unit: unit})
 	}
 	return c
 }

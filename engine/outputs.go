@@ -120,6 +120,9 @@ func (e *Engine) storeOutputs(ctx context.Context, n *node, outs []outState, rel
 		if err := e.opt.Store.Save(ctx, abs, o.content.entry, o.content.manifest, opt); err != nil {
 			return fmt.Errorf("store output '%s': %w", o.out.Def, err)
 		}
+		if o.out.Cache {
+			e.links().note(o.out.Path, o.content.entry.Digest)
+		}
 	}
 	return nil
 }
@@ -138,7 +141,7 @@ func (e *Engine) ignoreOutputs(n *node) error {
 			return fmt.Errorf("ignore output '%s': %w", o.Def, err)
 		}
 		if changed {
-			e.emit(Event{Kind: FileChanged, Stage: n.name, Index: n.index, File: file})
+			e.emit(Event{Kind: FileChanged, Stage: n.name, Index: n.place, File: file})
 		}
 	}
 	return nil

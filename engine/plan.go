@@ -111,7 +111,7 @@ func (e *Engine) dryRun(ctx context.Context, req *Request, sel *selection) (*Res
 		case Stale, Unknown:
 			e.setState(n, Running, p.Reasons, nil, 0)
 			for _, c := range p.Commands {
-				e.emit(Event{Kind: CommandShown, Stage: n.name, Index: n.index, Text: c})
+				e.emit(Event{Kind: CommandShown, Stage: n.name, Index: n.place, Text: c})
 			}
 			state = Done
 		case Cached:

@@ -50,6 +50,17 @@ type selection struct {
 // take resolves the request against the graph. Edges into frozen stages do not
 // count: what they need is not reproduced for them.
 func (e *Engine) take(req *Request) (*selection, error) {
+	s, err := e.choose(req)
+	if err != nil {
+		return nil, err
+	}
+	for place, i := range s.order {
+		e.nodes[i].place = place
+	}
+	return s, nil
+}
+
+func (e *Engine) choose(req *Request) (*selection, error) {
 	var targets []int
 	for _, t := range req.Targets {
 		n := e.byStage[t]

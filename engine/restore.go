@@ -149,6 +149,6 @@ func (e *Engine) writeData(n *node) error {
 	if err := writeDurably(abs, data); err != nil {
 		return fmt.Errorf("write %s: %w", n.File, err)
 	}
-	e.emit(Event{Kind: FileChanged, Stage: n.name, Index: n.index, File: abs, Data: true})
+	e.emit(Event{Kind: FileChanged, Stage: n.name, Index: n.place, File: abs, Data: true})
 	return nil
 }

@@ -91,6 +91,11 @@ func (e *Engine) Repro(ctx context.Context, req Request) (*Result, error) {
 	start := time.Now()
 	r := newReproduction(e, &req, sel)
 	e.emit(Event{Kind: RunStarted, Total: int64(len(sel.order))})
+	done, err := e.using(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if err := e.section.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -278,7 +283,7 @@ func (r *reproduction) failure() error {
 
 // setState is the only way a stage changes state: it emits the event.
 func (e *Engine) setState(n *node, s State, reasons []Reason, err error, took time.Duration) {
-	ev := Event{Kind: StateChanged, Stage: n.name, Index: n.index, Worker: n.worker, State: s, Reasons: reasons,
+	ev := Event{Kind: StateChanged, Stage: n.name, Index: n.place, Worker: n.worker, State: s, Reasons: reasons,
 		Duration: took, Data: n.IsData(), Frozen: n.Frozen}
 	if err != nil {
 		ev.Err, ev.Error = err, err.Error()

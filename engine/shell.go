@@ -68,7 +68,7 @@ func (e *Engine) shell(ctx context.Context, n *node, alone bool, out io.Writer) 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		e.emit(Event{Kind: CommandShown, Stage: n.name, Index: n.index, Text: line})
+		e.emit(Event{Kind: CommandShown, Stage: n.name, Index: n.place, Text: line})
 		if err := e.shellLine(ctx, n, wdir, line, alone, out); err != nil {
 			return err
 		}
