@@ -1,0 +1,197 @@
+package project
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// GitError is a failed run of the git program.
+type GitError struct {
+	// Args are its arguments, Stderr what it said.
+	Args   []string
+	Stderr string
+	Err    error
+}
+
+func (e *GitError) Error() string {
+	said := strings.TrimSpace(e.Stderr)
+	if said == "" {
+		said = e.Err.Error()
+	}
+	return fmt.Sprintf("git %s: %s", e.Args[0], said)
+}
+
+func (e *GitError) Unwrap() error { return e.Err }
+
+// run runs git in the working tree and returns its output.
+func (g *Git) run(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", g.Root}, args...)...)
+	// The answer must be about this tree also when flow is run from a hook,
+	// where Git sets these.
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		switch name {
+		case "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX":
+		default:
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0")
+	var out, said bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &out, &said
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, &GitError{Args: args, Stderr: said.String(), Err: err}
+	}
+	return out.Bytes(), nil
+}
+
+// Add stages files, absolute paths; those inside submodules and those that do
+// not exist are left out.
+func (g *Git) Add(ctx context.Context, paths ...string) error {
+	var list bytes.Buffer
+	for _, abs := range paths {
+		rel, ok := g.rel(abs)
+		if !ok {
+			return fmt.Errorf("'%s' is outside of git repository '%s'", abs, g.Root)
+		}
+		if _, err := os.Lstat(abs); err != nil || g.inSubmodule(abs) {
+			continue
+		}
+		list.WriteString(rel)
+		list.WriteByte(0)
+	}
+	if list.Len() == 0 {
+		return nil
+	}
+	_, err := g.run(ctx, list.Bytes(), "--literal-pathspecs", "add", "--pathspec-from-file=-", "--pathspec-file-nul", "--")
+	return err
+}
+
+// inSubmodule reports whether a directory between the path and the root is
+// the top of another working tree.
+func (g *Git) inSubmodule(abs string) bool {
+	for dir := filepath.Dir(abs); ; dir = filepath.Dir(dir) {
+		rel, ok := relativeTo(g.Root, dir)
+		if !ok || rel == "." {
+			return false
+		}
+		if exists(filepath.Join(dir, gitDirName)) {
+			return true
+		}
+	}
+}
+
+func (g *Git) trackedByProgram(rel string) (bool, error) {
+	out, err := g.run(context.Background(), nil, "--literal-pathspecs", "ls-files", "--", rel)
+	return len(out) > 0, err
+}
+
+// Revision is a name and the commit it stands for.
+type Revision struct {
+	// Name is short: "main", "v1.0".
+	Name string
+	// Commit is the full object name.
+	Commit string
+}
+
+// Branches returns the local branches, sorted by name.
+func (g *Git) Branches(ctx context.Context) ([]Revision, error) { return g.refs(ctx, "refs/heads") }
+
+// Tags returns the tags that point to commits, sorted by name.
+func (g *Git) Tags(ctx context.Context) ([]Revision, error) { return g.refs(ctx, "refs/tags") }
+
+func (g *Git) refs(ctx context.Context, under string) ([]Revision, error) {
+	out, err := g.run(ctx, nil, "for-each-ref", "--format=%(objecttype) %(objectname) %(*objecttype) %(*objectname) %(refname)", under)
+	if err != nil {
+		return nil, err
+	}
+	var list []Revision
+	for line := range strings.Lines(string(out)) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), " ")
+		if len(f) != 5 {
+			return nil, fmt.Errorf("git for-each-ref: unexpected line %q", line)
+		}
+		r := Revision{Name: strings.TrimPrefix(f[4], under+"/")}
+		switch {
+		case f[0] == "commit":
+			r.Commit = f[1]
+		case f[2] == "commit":
+			r.Commit = f[3]
+		default:
+			continue
+		}
+		list = append(list, r)
+	}
+	return list, nil
+}
+
+// Commits returns the object names of all commits that any reference reaches,
+// newest first.
+func (g *Git) Commits(ctx context.Context) ([]string, error) {
+	out, err := g.run(ctx, nil, "rev-list", "--all")
+	return strings.Fields(string(out)), err
+}
+
+// Resolve returns the commit a revision stands for.
+func (g *Git) Resolve(ctx context.Context, rev string) (string, error) {
+	if strings.HasPrefix(rev, "-") {
+		return "", fmt.Errorf("unknown Git revision '%s'", rev)
+	}
+	out, err := g.run(ctx, nil, "rev-parse", "--verify", "--quiet", rev+"^{commit}")
+	var failed *GitError
+	if errors.As(err, &failed) && failed.Stderr == "" {
+		return "", fmt.Errorf("unknown Git revision '%s'", rev)
+	}
+	return strings.TrimSpace(string(out)), err
+}
+
+// ListFiles returns the files of a commit below dir, an absolute path, as
+// absolute paths; those in submodules are not among them.
+func (g *Git) ListFiles(ctx context.Context, commit, dir string) ([]string, error) {
+	rel, ok := g.rel(dir)
+	if !ok {
+		return nil, fmt.Errorf("'%s' is outside of git repository '%s'", dir, g.Root)
+	}
+	args := []string{"--literal-pathspecs", "ls-tree", "-r", "-z", "--full-tree", commit}
+	if rel != "." {
+		args = append(args, "--", rel)
+	}
+	out, err := g.run(ctx, nil, args...)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for entry := range strings.SplitSeq(string(out), "\x00") {
+		meta, name, ok := strings.Cut(entry, "\t")
+		if ok && !strings.HasPrefix(meta, "160000") {
+			files = append(files, filepath.Join(g.Root, filepath.FromSlash(name)))
+		}
+	}
+	return files, nil
+}
+
+// ReadFile returns the content that a file, an absolute path, has in a
+// commit. The error wraps fs.ErrNotExist when it is not there.
+func (g *Git) ReadFile(ctx context.Context, commit, abs string) ([]byte, error) {
+	rel, ok := g.rel(abs)
+	if !ok {
+		return nil, fmt.Errorf("'%s' is outside of git repository '%s'", abs, g.Root)
+	}
+	out, err := g.run(ctx, nil, "cat-file", "blob", commit+":"+rel)
+	var failed *GitError
+	if errors.As(err, &failed) && (strings.Contains(failed.Stderr, "does not exist in") ||
+		strings.Contains(failed.Stderr, "exists on disk, but not in")) {
+		return nil, &fs.PathError{Op: "read at " + commit, Path: rel, Err: fs.ErrNotExist}
+	}
+	return out, err
+}

@@ -1,0 +1,143 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// How long a lock is waited for: as long as DVC waits.
+const (
+	lockRetries = 6
+	lockDelay   = 500 * time.Millisecond
+)
+
+// BusyError says that another process holds a lock.
+type BusyError struct {
+	// LockFile is the file that is locked, or that names the holders.
+	LockFile string
+	// Path is the path that was asked for; "" for the lock of the project.
+	Path string
+	// Blockers are the holders, as far as they are known.
+	Blockers []Blocker
+}
+
+// Blocker is a process that holds a lock. Cmd may be empty.
+type Blocker struct {
+	PID int
+	Cmd string
+}
+
+func (e *BusyError) Error() string {
+	if e.Path == "" {
+		return "Unable to acquire lock. Most likely another DVC process is running or was terminated abruptly."
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "'%s' is busy, it is being blocked by:\n", e.Path)
+	for _, h := range e.Blockers {
+		fmt.Fprintf(&b, "  (PID %d): %s\n", h.PID, h.Cmd)
+	}
+	fmt.Fprintf(&b, "\nIf there are no processes with such PIDs, you can manually remove '%s' and try again.", e.LockFile)
+	return b.String()
+}
+
+// Hint names the holder of the lock.
+func (e *BusyError) Hint() string {
+	if e.Path != "" {
+		return ""
+	}
+	for _, h := range e.Blockers {
+		if alive(h.PID) {
+			return fmt.Sprintf("process %d holds %s; --wait-for-lock waits for it", h.PID, e.LockFile)
+		}
+	}
+	return fmt.Sprintf("%s is locked; --wait-for-lock waits for it", e.LockFile)
+}
+
+// Lock takes the lock of the whole project: an exclusive lock on tmp/lock in
+// the control directory, which holds the number of this process. When it is
+// taken, Lock tries again for three seconds, or with wait for as long as it
+// takes or ctx lasts. The error is then a *BusyError or that of ctx. release
+// may be called once.
+//
+// The file itself stays; only the lock on it counts, so that a process that
+// dies leaves nothing behind.
+func (p *Project) Lock(ctx context.Context, wait bool) (release func() error, err error) {
+	if err := p.EnsureControl(); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(p.TempDir(), "lock")
+	if p.Config != nil && p.Config.Bool("core", "hardlink_lock", false) {
+		return lockHardlink(ctx, path, wait)
+	}
+	return lockFile(ctx, path, wait)
+}
+
+func lockFile(ctx context.Context, path string, wait bool) (release func() error, err error) {
+	for attempt := 0; ; attempt++ {
+		release, err := tryLockFile(path)
+		if release != nil || err != nil {
+			return release, err
+		}
+		if attempt >= lockRetries && !wait {
+			return nil, &BusyError{LockFile: path, Blockers: lockHolder(path)}
+		}
+		if err := sleep(ctx, lockDelay); err != nil {
+			return nil, fmt.Errorf("wait for lock: %w", err)
+		}
+	}
+}
+
+// tryLockFile returns neither a release nor an error when the lock is taken.
+func tryLockFile(path string) (release func() error, err error) {
+	// Not truncated: until the lock is ours the content is the holder's.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("open lock: %w", err)
+	}
+	ok, err := tryLock(f)
+	if err != nil || !ok {
+		f.Close()
+		return nil, err
+	}
+	text := " " + strconv.Itoa(os.Getpid()) + "\n"
+	_, err = f.WriteAt([]byte(text), 0)
+	if err == nil {
+		err = f.Truncate(int64(len(text)))
+	}
+	if err != nil {
+		unlock(f)
+		f.Close()
+		return nil, fmt.Errorf("write lock: %w", err)
+	}
+	return func() error { return errors.Join(unlock(f), f.Close()) }, nil
+}
+
+// lockHolder reads the process that wrote the lock file.
+func lockHolder(path string) []Blocker {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return nil
+	}
+	return []Blocker{{PID: pid}}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
