@@ -60,11 +60,7 @@ func normal(v any) any {
 		}
 		return list
 	case map[string]any:
-		m := &Map{Items: make([]Item, 0, len(v))}
-		for k, e := range v {
-			m.Items = append(m.Items, Item{k, e})
-		}
-		return m
+		return sortedMap(v)
 	case *Map:
 		if v == nil {
 			return &Map{}
