@@ -86,7 +86,7 @@ func (g *Graph) connect() (self []*CycleError) {
 					self = append(self, newCycle(g.nodes, []int{reader}, []string{dep}))
 					continue
 				}
-				_ = g.lib.AddEdge(producer, reader) // both exist, and seen excludes a second
+				_ = g.lib.AddEdge(keyOf(producer), keyOf(reader)) // both exist, and seen excludes a second
 			}
 		}
 	}
@@ -114,8 +114,8 @@ func (g *Graph) Edges() int { return len(g.store.insertion) }
 func (g *Graph) Order() []int { return slices.Clip(g.order) }
 
 // Library returns the graph for use with the algorithms of
-// github.com/dominikbraun/graph. Vertices are indexes, edges run from producer
-// to reader. It must not be changed.
+// github.com/dominikbraun/graph. Values are the indexes of nodes and keys are
+// one more; edges run from producer to reader. It must not be changed.
 func (g *Graph) Library() dag.Graph[int, int] { return g.lib }
 
 // Active returns the graph that decides what has to run first: the same nodes
@@ -128,7 +128,7 @@ func (g *Graph) Active() *Graph {
 	a.store, a.lib = newStore(g.nodes)
 	for _, e := range g.store.insertion {
 		if !g.nodes[e[1]].Frozen {
-			_ = a.lib.AddEdge(e[0], e[1])
+			_ = a.lib.AddEdge(keyOf(e[0]), keyOf(e[1]))
 		}
 	}
 	a.order = topological(a.store)

@@ -83,7 +83,7 @@ func (g *Graph) cycles() []*CycleError {
 		if len(group) < 2 {
 			continue
 		}
-		members := shortestCycle(g.store, slices.Min(group))
+		members := shortestCycle(g.store, nodeOf(slices.Min(group)))
 		deps := make([]string, len(members))
 		for i, producer := range members {
 			deps[i] = g.depBetween(producer, members[(i+1)%len(members)])
@@ -165,6 +165,6 @@ func (g *Graph) cutCycles() {
 		}
 	}
 	for _, e := range back {
-		_ = g.lib.RemoveEdge(e[0], e[1]) // it was just seen
+		_ = g.lib.RemoveEdge(keyOf(e[0]), keyOf(e[1])) // it was just seen
 	}
 }

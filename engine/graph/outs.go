@@ -57,16 +57,14 @@ func indexOuts(nodes []Node) *outIndex {
 }
 
 // overlapping appends to found the numbers of the outputs that are p, hold p
-// or lie inside p: holders from the outermost, then the others as declared.
+// or lie inside p: p and its holders from the inside out, then the others as declared.
 func (x *outIndex) overlapping(p string, found []int) []int {
-	start := len(found)
 	for q, ok := p, true; ok; q, ok = parentPath(q) {
 		if o, has := x.first[q]; has {
 			found = append(found, o)
 			found = append(found, x.again[q]...)
 		}
 	}
-	slices.Reverse(found[start:])
 
 	inside := len(found)
 	prefix := insidePrefix(p)
