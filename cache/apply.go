@@ -1,0 +1,343 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// apply changes the workspace as decided.
+func (c *checkout) apply(ctx context.Context) error {
+	if c.link {
+		if err := os.Remove(c.root); err != nil {
+			return err
+		}
+		c.dir = false
+	}
+	if err := c.delete(); err != nil {
+		return err
+	}
+	for _, t := range c.chmod {
+		if err := setExec(c.abs(t.rel), t.exec); err != nil {
+			return err
+		}
+		c.s.learn(c.abs(t.rel), t.digest)
+	}
+	var err error
+	switch {
+	case !c.e.Digest.dir:
+		err = c.placeFile(ctx)
+	case !c.dir:
+		err = c.placeTree(ctx)
+	default:
+		err = c.placeMembers(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return c.remember(ctx)
+}
+
+// delete removes files, and the directories that this leaves empty.
+func (c *checkout) delete() error {
+	parents := make(map[string]struct{})
+	for i := range c.drop {
+		it := &c.drop[i]
+		if err := os.Remove(it.abs); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		for dir := filepath.Dir(it.abs); len(dir) > len(c.root); dir = filepath.Dir(dir) {
+			if _, ok := parents[dir]; ok {
+				break
+			}
+			parents[dir] = struct{}{}
+		}
+	}
+	removeEmpty(parents)
+	if !c.e.Digest.dir && c.dir {
+		// Only empty directories may be left in the file's way.
+		if err := removeEmptyTree(c.root); err != nil {
+			return fmt.Errorf("a file takes the place of a directory with files that are not tracked: %w", err)
+		}
+		c.dir = false
+	}
+	return nil
+}
+
+// removeEmpty removes those directories that are empty, deepest first.
+func removeEmpty(dirs map[string]struct{}) {
+	list := make([]string, 0, len(dirs))
+	for d := range dirs {
+		list = append(list, d)
+	}
+	slices.SortFunc(list, func(a, b string) int { return len(b) - len(a) })
+	for _, d := range list {
+		_ = os.Remove(d) // fails when it is not empty, which is what we want
+	}
+}
+
+// removeEmptyTree removes a directory that has nothing but directories in it.
+func removeEmptyTree(root string) error {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := removeEmptyTree(filepath.Join(root, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return os.Remove(root)
+}
+
+// setExec adds or takes execute permission: added for the owner, taken from
+// everyone.
+func setExec(path string, exec bool) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	mode := info.Mode().Perm() &^ 0o111
+	if exec {
+		mode = info.Mode().Perm() | 0o100
+	}
+	return os.Chmod(path, mode)
+}
+
+// staging makes a place for temporary files beside root, so that none ever
+// shows up inside it.
+func (c *checkout) staging() (string, error) {
+	parent := filepath.Dir(c.root)
+	if err := os.MkdirAll(parent, 0o777); err != nil {
+		return "", err
+	}
+	sweepDir(parent, time.Now())
+	dir := tempName(parent)
+	return dir, os.Mkdir(dir, 0o777)
+}
+
+// placeFile makes the one file that the output is.
+func (c *checkout) placeFile(ctx context.Context) error {
+	if len(c.place) == 0 {
+		return nil
+	}
+	parent := filepath.Dir(c.root)
+	if err := os.MkdirAll(parent, 0o777); err != nil {
+		return err
+	}
+	var sc scratch
+	return c.each(ctx, func(_ int, t *target) error {
+		return c.one(ctx, &sc, t, tempName(parent))
+	})
+}
+
+// placeTree makes a directory that is not there, whole, and gives it its name
+// in the end.
+func (c *checkout) placeTree(ctx context.Context) (err error) {
+	stage, err := c.staging()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(stage) // what remains is swept later
+		}
+	}()
+	last := ""
+	for i := range c.place {
+		dir := dirOf(c.place[i].rel)
+		if dir == last {
+			continue
+		}
+		last = dir
+		if err := os.MkdirAll(filepath.Join(stage, filepath.FromSlash(dir)), 0o777); err != nil {
+			return err
+		}
+	}
+	scratches := make([]scratch, workerCount(c.s.workers))
+	err = c.each(ctx, func(w int, t *target) error {
+		path := stage + string(filepath.Separator) + filepath.FromSlash(t.rel)
+		p, err := c.s.materialize(ctx, &scratches[w], path, t.digest, t.size, t.exec, c.opt.Verify)
+		t.key, t.link = p.key, p.link
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return os.Rename(stage, c.root)
+}
+
+// placeMembers makes single files of a directory that is there.
+func (c *checkout) placeMembers(ctx context.Context) error {
+	if len(c.place) == 0 {
+		return nil
+	}
+	stage, err := c.staging()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(stage) //nolint:errcheck // what remains is swept later
+	last := ""
+	for i := range c.place {
+		if dir := dirOf(c.place[i].rel); dir != last {
+			last = dir
+			if err := c.ensureDir(dir); err != nil {
+				return err
+			}
+		}
+	}
+	scratches := make([]scratch, workerCount(c.s.workers))
+	inside := sameDevice(stage, c.root)
+	return c.each(ctx, func(w int, t *target) error {
+		dir := stage
+		if !inside {
+			dir = filepath.Dir(c.abs(t.rel))
+		}
+		return c.one(ctx, &scratches[w], t, tempName(dir))
+	})
+}
+
+// each runs fn for all that is to be placed, and turns objects found to be
+// corrupted or missing on the way into one error.
+func (c *checkout) each(ctx context.Context, fn func(worker int, t *target) error) error {
+	var bad MissingError
+	broken := make([]error, len(c.place))
+	err := parallel(ctx, c.s.workers, len(c.place), func(w, i int) error {
+		t := &c.place[i]
+		err := fn(w, t)
+		if errors.Is(err, ErrNotFound) {
+			broken[i] = err // the others can go on
+			return nil
+		}
+		if err == nil && c.opt.Progress != nil {
+			c.opt.Progress(1, max(0, t.size))
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, err := range broken {
+		if err == nil {
+			continue
+		}
+		d := c.place[i].digest
+		bad.Digests = append(bad.Digests, d)
+		var corrupted *CorruptError
+		if errors.As(err, &corrupted) {
+			bad.Corrupt = append(bad.Corrupt, d)
+		}
+	}
+	if len(bad.Digests) == 0 {
+		return nil
+	}
+	bad.Path = c.root
+	bad.Digests, bad.Corrupt = distinct(bad.Digests), distinct(bad.Corrupt)
+	return &bad
+}
+
+// one makes a file under the name tmp and then renames it.
+func (c *checkout) one(ctx context.Context, sc *scratch, t *target, tmp string) error {
+	p, err := c.s.materialize(ctx, sc, tmp, t.digest, t.size, t.exec, c.opt.Verify)
+	if err != nil {
+		return err
+	}
+	t.key, t.link = p.key, p.link
+	abs := c.abs(t.rel)
+	err = replace(tmp, abs)
+	if err != nil {
+		// An empty directory may be in the way; one with files in it stays.
+		if info, serr := os.Lstat(abs); serr == nil && info.IsDir() && removeEmptyTree(abs) == nil {
+			err = replace(tmp, abs)
+		}
+	}
+	// Renaming one hard link of a file over another does nothing at all.
+	if err != nil || p.link == Hardlink {
+		_ = os.Remove(tmp) // usually gone
+	}
+	if err == nil && t.link != Hardlink && t.link != Symlink {
+		t.key, err = renamed(abs, t.key)
+	}
+	return err
+}
+
+// renamed returns the key of a file that was just renamed, which changes the
+// change time on some file systems.
+func renamed(abs string, key FileInfoKey) (FileInfoKey, error) {
+	st, err := statPath(abs, false)
+	if err != nil {
+		return key, err
+	}
+	if st.key.Inode == key.Inode && st.key.Size == key.Size && st.key.MTime == key.MTime {
+		key.CTime = st.key.CTime
+	}
+	return key, nil
+}
+
+// ensureDir makes the directory rel of root. What is in the way and is not a
+// directory goes when it is a symbolic link, which holds no data; a file that
+// is there is ignored and not ours to delete.
+func (c *checkout) ensureDir(rel string) error {
+	if rel == "" {
+		return nil
+	}
+	abs := c.root
+	for rest, more := rel, true; more; {
+		var part string
+		part, rest, more = strings.Cut(rest, "/")
+		abs += string(filepath.Separator) + part
+		st, err := statPath(abs, false)
+		if err == nil && st.mode&fs.ModeSymlink != 0 {
+			if err := os.Remove(abs); err != nil {
+				return err
+			}
+			err = fs.ErrNotExist
+		}
+		switch {
+		case err == nil && st.mode.IsDir():
+			continue
+		case err == nil && st.mode&fs.ModeSymlink == 0:
+			return fmt.Errorf("%s is in the way: not a directory", abs)
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
+		if err := os.Mkdir(abs, 0o777); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remember tells the memo what is now there.
+func (c *checkout) remember(ctx context.Context) error {
+	if c.s.memo == nil {
+		return nil
+	}
+	return parallel(ctx, c.s.workers, len(c.place), func(_, i int) error {
+		t := &c.place[i]
+		abs := c.abs(t.rel)
+		switch t.link {
+		case Hardlink, Symlink:
+			// The change time of a linked object moved with every link made.
+			c.s.learn(abs, t.digest)
+		default:
+			c.s.memo.own(abs, t.key, t.digest)
+		}
+		return nil
+	})
+}
+
+func dirOf(rel string) string {
+	if i := strings.LastIndexByte(rel, '/'); i >= 0 {
+		return rel[:i]
+	}
+	return ""
+}

@@ -1,0 +1,235 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// listFrom is how many objects must be asked for before listing
+	// directories is considered instead of asking for each.
+	listFrom = 2048
+	// listCost is how many listed names take as long as one question. Listing
+	// pays as long as the store does not hold many more objects than asked for.
+	listCost = 8
+)
+
+// Missing returns those of the objects ds, and of the members of those that
+// are directories, that are not in the store: sorted, each once. A directory
+// whose manifest is missing or corrupted counts as one. Only presence is
+// looked at; content is not.
+func (s *Store) Missing(ctx context.Context, ds ...Digest) ([]Digest, error) {
+	var missing, ask []Digest
+	seen := make(map[Digest]struct{}, len(ds))
+	add := func(d Digest) {
+		if _, ok := seen[d]; !ok && !d.IsZero() {
+			seen[d] = struct{}{}
+			ask = append(ask, d)
+		}
+	}
+	for _, d := range ds {
+		if !d.dir {
+			add(d)
+			continue
+		}
+		m, err := s.Manifest(d)
+		if errors.Is(err, ErrNotFound) {
+			missing = append(missing, d)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		// It may be known without being there.
+		add(d)
+		if len(seen) == 1 {
+			seen = make(map[Digest]struct{}, len(m.Members)+len(ds))
+			seen[d] = struct{}{}
+			ask = slices.Grow(ask, len(m.Members)+len(ds))
+		}
+		for i := range m.Members {
+			add(m.Members[i].Digest)
+		}
+	}
+	there, err := s.present(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range ask {
+		if !there[i] {
+			missing = append(missing, d)
+		}
+	}
+	return distinct(missing), nil
+}
+
+// present tells for each of ds whether it is there.
+func (s *Store) present(ctx context.Context, ds []Digest) ([]bool, error) {
+	there := make([]bool, len(ds))
+	if len(ds) >= listFrom && s.listingPays(ds) {
+		return there, s.listPresent(ctx, ds, there)
+	}
+	err := parallel(ctx, s.workers, chunks(len(ds)), func(_, c int) error {
+		lo, hi := chunk(c, len(ds))
+		for i := lo; i < hi; i++ {
+			there[i] = s.Has(ds[i])
+		}
+		return nil
+	})
+	return there, err
+}
+
+// listingPays estimates the number of objects in the store from one of the
+// 256 directories they are spread over evenly.
+func (s *Store) listingPays(ds []Digest) bool {
+	names, err := readNames(filepath.Dir(s.Path(ds[0])))
+	if err != nil {
+		return true // empty, quite likely
+	}
+	return len(names)*256 <= listCost*len(ds)
+}
+
+func readNames(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	return f.Readdirnames(-1)
+}
+
+func (s *Store) listPresent(ctx context.Context, ds []Digest, there []bool) error {
+	// Digests are grouped by the directory they would be in: algorithm and
+	// first byte.
+	type group struct {
+		id, first byte
+	}
+	groups := make(map[group][]int32)
+	for i, d := range ds {
+		g := group{d.id, d.sum[0]}
+		groups[g] = append(groups[g], int32(i))
+	}
+	keys := make([]group, 0, len(groups))
+	for g := range groups {
+		keys = append(keys, g)
+	}
+	return parallel(ctx, s.workers, len(keys), func(_, k int) error {
+		want := groups[keys[k]]
+		h := hashes[keys[k].id-1]
+		dir := filepath.Dir(s.Path(ds[want[0]]))
+		names, err := readNames(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		found := make(map[Digest]struct{}, len(names))
+		prefix := filepath.Base(dir)
+		for _, name := range names {
+			if d, err := ParseDigest(h, prefix+name); err == nil {
+				found[d] = struct{}{}
+			}
+		}
+		for _, i := range want {
+			_, there[i] = found[ds[i]]
+		}
+		return nil
+	})
+}
+
+// Walk calls fn for every object in the store, those of DVC 2.x included when
+// the store's algorithm is MD5, with its size and modification time. The order
+// is not specified; fn is not called concurrently. Objects that vanish
+// meanwhile may be missed. An error from fn ends the walk.
+func (s *Store) Walk(ctx context.Context, fn func(d Digest, size int64, mod time.Time) error) error {
+	for _, h := range s.algorithms() {
+		if err := s.walkHash(ctx, h, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// algorithms are those whose objects belong to the store.
+func (s *Store) algorithms() []*Hash {
+	if s.hash == MD5 {
+		return []*Hash{MD5, MD5Text}
+	}
+	return []*Hash{s.hash}
+}
+
+func (s *Store) walkHash(ctx context.Context, h *Hash, fn func(Digest, int64, time.Time) error) error {
+	dirs, err := s.prefixDirs(h)
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	return parallel(ctx, s.workers, len(dirs), func(_, i int) error {
+		names, err := readNames(dirs[i])
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		prefix := filepath.Base(dirs[i])
+		slices.Sort(names)
+		for _, name := range names {
+			d, err := ParseDigest(h, prefix+name)
+			if err != nil {
+				continue // none of ours, or temporary
+			}
+			st, err := statPath(dirs[i]+string(filepath.Separator)+name, true)
+			if err != nil || !st.mode.IsRegular() {
+				continue
+			}
+			mu.Lock()
+			err = ctx.Err()
+			if err == nil {
+				err = fn(d, st.key.Size, time.Unix(0, st.key.MTime))
+			}
+			mu.Unlock()
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// prefixDirs lists the directories that hold objects of an algorithm.
+func (s *Store) prefixDirs(h *Hash) ([]string, error) {
+	root := s.root(h)
+	names, err := readNames(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	var dirs []string
+	for _, name := range names {
+		if len(name) == 2 && strings.Trim(name, "0123456789abcdef") == "" {
+			dirs = append(dirs, filepath.Join(root, name))
+		}
+	}
+	return dirs, nil
+}
+
+// Remove deletes the object d. It is no error when there is none.
+func (s *Store) Remove(d Digest) error {
+	if d.IsZero() {
+		return errors.New("remove object: no digest")
+	}
+	s.forget(d)
+	if err := os.Remove(s.Path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,271 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// SaveOptions modify Save.
+type SaveOptions struct {
+	// Relink turns the saved workspace files into links of the store's
+	// preferred type, when that is a hard or symbolic link, and the other way
+	// round.
+	Relink bool
+	// Progress is told the number of files and bytes that were dealt with
+	// since the last call; it may be nil. It is called from several goroutines.
+	Progress func(files, bytes int64)
+}
+
+// Save stores the file or directory at the absolute path, which was found to
+// be e, and m when e is a directory. Objects that are there are left alone,
+// unless they turn out to be corrupted.
+//
+// What is stored is verified to be what e and m say, on the bytes that were
+// stored: a file edited meanwhile gives an error that wraps ErrChanged, never
+// an object with a wrong name. Members are stored before the manifest.
+//
+// The workspace keeps its bytes whatever happens. Objects never share writable
+// bytes with it: without Relink they are cloned or copied; with Relink and hard
+// or symbolic links preferred, the workspace file itself is made read-only and
+// becomes the object.
+func (s *Store) Save(ctx context.Context, path string, e Entry, m *Manifest, opt SaveOptions) error {
+	if e.Digest.IsZero() {
+		return fmt.Errorf("save %s: no digest", path)
+	}
+	if e.Digest.IsDir() {
+		return s.saveDir(ctx, path, e, m, opt)
+	}
+	if m != nil {
+		return fmt.Errorf("save %s: a manifest for a file", path)
+	}
+	var sc scratch
+	b := Member{Digest: e.Digest, Size: e.Size, Exec: e.Exec}
+	if err := s.saveFile(ctx, &sc, path, b, opt); err != nil {
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	return nil
+}
+
+func (s *Store) saveDir(ctx context.Context, path string, e Entry, m *Manifest, opt SaveOptions) error {
+	if m == nil {
+		return fmt.Errorf("save %s: a directory without its manifest", path)
+	}
+	h := e.Digest.Hash()
+	if got := m.Entry(h).Digest; got != e.Digest {
+		return fmt.Errorf("save %s: the manifest has digest %s, not %s", path, got, e.Digest)
+	}
+	for i := range m.Members {
+		if err := checkPath(m.Members[i].Path); err != nil {
+			return fmt.Errorf("save %s: %w", path, err)
+		}
+	}
+	scratches := make([]scratch, workerCount(s.workers))
+	err := parallel(ctx, s.workers, len(m.Members), func(w, i int) error {
+		b := m.Members[i]
+		abs := path + string(filepath.Separator) + filepath.FromSlash(b.Path)
+		if err := s.saveFile(ctx, &scratches[w], abs, b, opt); err != nil {
+			return fmt.Errorf("save %s: %w", abs, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := s.putManifest(h, m); err != nil {
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	return nil
+}
+
+func (s *Store) saveFile(ctx context.Context, sc *scratch, abs string, b Member, opt SaveOptions) error {
+	state, err := s.check(b.Digest, b.Size)
+	if err != nil {
+		return err
+	}
+	if state != present {
+		if err := s.ingest(ctx, sc, abs, b, opt.Relink); err != nil {
+			return err
+		}
+	}
+	if opt.Relink && s.relinkNeeded(abs, b.Digest, b.Exec, b.Size) {
+		if err := s.relink(ctx, sc, abs, b); err != nil {
+			return err
+		}
+	}
+	if opt.Progress != nil {
+		opt.Progress(1, max(0, b.Size))
+	}
+	return nil
+}
+
+// ingest makes the object of a workspace file.
+func (s *Store) ingest(ctx context.Context, sc *scratch, abs string, b Member, relink bool) error {
+	if relink {
+		if l := s.preferred(b.Exec, b.Size == 0); l == Hardlink || l == Symlink {
+			done, err := s.adopt(ctx, sc, abs, b.Digest)
+			if done || err != nil {
+				return err
+			}
+		}
+	}
+	src, err := os.Open(abs)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", ErrChanged, err)
+	}
+	if err != nil {
+		return err
+	}
+	defer src.Close() //nolint:errcheck // only read
+	if b.Size >= 0 && b.Size < smallFile {
+		return s.ingestSmall(sc, src, b)
+	}
+	return s.ingestLarge(ctx, sc, src, b.Digest)
+}
+
+// ingestSmall verifies in memory first, so that what is wrong is never
+// written.
+func (s *Store) ingestSmall(sc *scratch, src *os.File, b Member) error {
+	buf := sc.space(int(b.Size) + 1)[:b.Size+1]
+	n, err := io.ReadFull(src, buf)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case err != nil:
+		return err
+	}
+	if int64(n) != b.Size {
+		return fmt.Errorf("size is not %d: %w", b.Size, ErrChanged)
+	}
+	w := sc.hash(b.Digest.Hash())
+	w.Write(buf[:n])
+	if NewDigest(b.Digest.Hash(), w.Sum(nil), false) != b.Digest {
+		return ErrChanged
+	}
+	return s.putBytes(b.Digest, buf[:n])
+}
+
+func (s *Store) ingestLarge(ctx context.Context, sc *scratch, src *os.File, d Digest) error {
+	dir := filepath.Dir(s.Path(d))
+	if err := s.mkdir(dir); err != nil {
+		return err
+	}
+	t, err := s.createTemp(dir)
+	if err != nil {
+		return err
+	}
+	defer t.discard()
+	w := sc.hash(d.Hash())
+	cloned := false
+	if s.reflinks() {
+		if cloned = reflink(t.f, src) == nil; !cloned {
+			s.broken.Store(Reflink, struct{}{})
+		}
+	}
+	if cloned {
+		_, err = sc.feed(ctx, w, t.f, sizeOf(t.f), nil)
+	} else {
+		_, err = sc.feed(ctx, io.MultiWriter(w, t.f), src, sizeOf(src), nil)
+	}
+	if err != nil {
+		return err
+	}
+	if NewDigest(d.Hash(), w.Sum(nil), false) != d {
+		return ErrChanged
+	}
+	return s.commit(t, d)
+}
+
+// reflinks reports whether reflinks are wanted and may work.
+func (s *Store) reflinks() bool {
+	if !s.usable(Reflink) {
+		return false
+	}
+	for _, l := range s.links {
+		if l == Reflink {
+			return true
+		}
+	}
+	return false
+}
+
+// adopt makes the workspace file itself the object, by a hard link, having
+// made it read-only and read it. It reports false, and has changed nothing,
+// where the two cannot be linked: on two file systems, or through a symbolic
+// link.
+func (s *Store) adopt(ctx context.Context, sc *scratch, abs string, d Digest) (bool, error) {
+	info, err := os.Lstat(abs)
+	if err != nil {
+		return false, err
+	}
+	if !info.Mode().IsRegular() || links(info) > 1 {
+		return false, nil // another name could be written through
+	}
+	path := s.Path(d)
+	dir := filepath.Dir(path)
+	if err := s.mkdir(dir); err != nil {
+		return false, err
+	}
+	tmp := tempName(dir)
+	if err := os.Link(abs, tmp); err != nil {
+		return false, nil //nolint:nilerr // the caller copies instead
+	}
+	restore := func() {
+		_ = os.Chmod(tmp, info.Mode().Perm()) // best effort: content is unharmed
+		_ = os.Remove(tmp)
+	}
+	if err := os.Chmod(tmp, 0o444); err != nil {
+		restore()
+		return false, nil //nolint:nilerr // not our file; the caller copies
+	}
+	r, err := sc.hashPath(ctx, d.Hash(), tmp, time.Now, nil)
+	if err == nil && r.digest != d {
+		err = ErrChanged
+	}
+	if err == nil {
+		err = replace(tmp, path)
+	}
+	if err != nil {
+		restore()
+		return false, err
+	}
+	s.learn(abs, d)
+	return true, nil
+}
+
+// relink replaces a workspace file, whose content is the object b.Digest, by
+// one made in the preferred way. The old file is there until the new one takes
+// its name.
+func (s *Store) relink(ctx context.Context, sc *scratch, abs string, b Member) error {
+	tmp := tempName(filepath.Dir(abs))
+	p, err := s.materialize(ctx, sc, tmp, b.Digest, b.Size, b.Exec, false)
+	if err != nil {
+		return err
+	}
+	if p.link == Reflink || p.link == Copy {
+		if info, err := os.Stat(abs); err == nil {
+			// The file stays the same to whoever compares times.
+			_ = os.Chtimes(tmp, info.ModTime(), info.ModTime())
+		}
+	}
+	if err := replace(tmp, abs); err != nil {
+		_ = os.Remove(tmp) // the first error is the one to tell
+		return err
+	}
+	s.learn(abs, b.Digest)
+	return nil
+}
+
+// learn records in the memo that the workspace file has digest d.
+func (s *Store) learn(abs string, d Digest) {
+	if s.memo == nil {
+		return
+	}
+	if st, err := statPath(abs, true); err == nil {
+		s.memo.own(abs, st.key, d)
+	}
+}

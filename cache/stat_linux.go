@@ -1,0 +1,56 @@
+package cache
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+// fileStat is what the walk needs to know of a file.
+type fileStat struct {
+	key  FileInfoKey
+	mode fs.FileMode // type and permission bits
+}
+
+// statPath is os.Stat or os.Lstat without what they allocate: a walk does it
+// for every file.
+func statPath(path string, follow bool) (fileStat, error) {
+	var st syscall.Stat_t
+	var err error
+	op := "lstat"
+	for {
+		if follow {
+			op = "stat"
+			err = syscall.Stat(path, &st)
+		} else {
+			err = syscall.Lstat(path, &st)
+		}
+		if err != syscall.EINTR { //nolint:errorlint // a bare errno
+			break
+		}
+	}
+	if err != nil {
+		return fileStat{}, &fs.PathError{Op: op, Path: path, Err: err}
+	}
+	s := fileStat{
+		key:  FileInfoKey{st.Size, st.Mtim.Nano(), st.Ctim.Nano(), st.Ino},
+		mode: fs.FileMode(st.Mode & 0o777),
+	}
+	switch st.Mode & syscall.S_IFMT {
+	case syscall.S_IFREG:
+	case syscall.S_IFDIR:
+		s.mode |= fs.ModeDir
+	case syscall.S_IFLNK:
+		s.mode |= fs.ModeSymlink
+	case syscall.S_IFIFO:
+		s.mode |= fs.ModeNamedPipe
+	case syscall.S_IFSOCK:
+		s.mode |= fs.ModeSocket
+	case syscall.S_IFCHR:
+		s.mode |= fs.ModeDevice | fs.ModeCharDevice
+	case syscall.S_IFBLK:
+		s.mode |= fs.ModeDevice
+	default:
+		s.mode |= fs.ModeIrregular
+	}
+	return s, nil
+}
