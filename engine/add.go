@@ -224,7 +224,7 @@ func commitQuestion(n *node, rs []Reason) string {
 				deps = append(deps, "'"+r.Path+"'")
 			}
 		case AspectOut:
-			if r.Change != NotInCache && !seen[id] {
+			if r.Change != ChangeNotInCache && !seen[id] {
 				outs = append(outs, "'"+r.Path+"'")
 			}
 		case AspectCommand:

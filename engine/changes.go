@@ -17,7 +17,7 @@ import (
 func (e *Engine) inputChanges(n *node, s *snapshot, rec *lock.Stage) []Reason {
 	var rs []Reason
 	if rec != nil && !n.IsData() && !commandEqual(n.Cmd, rec.Cmd) {
-		rs = append(rs, Reason{Aspect: AspectCommand, Change: Modified, Old: commandText(rec.Cmd), New: commandText(n.Cmd.Value())})
+		rs = append(rs, Reason{Aspect: AspectCommand, Change: ChangeModified, Old: commandText(rec.Cmd), New: commandText(n.Cmd.Value())})
 	}
 	rs = append(rs, e.versionChanges(n, rec)...)
 	if n.Frozen {
@@ -43,11 +43,11 @@ func depChange(d pipeline.Dependency, c content, rec *lock.Entry) []Reason {
 	}
 	switch {
 	case c.missing():
-		r.Change = Deleted
+		r.Change = ChangeDeleted
 	case c.matches(rec):
 		return nil
 	default:
-		r.Change = Modified
+		r.Change = ChangeModified
 	}
 	return []Reason{r}
 }
@@ -57,7 +57,7 @@ func depChange(d pipeline.Dependency, c content, rec *lock.Entry) []Reason {
 func paramChanges(p paramState, rec *lock.Stage) []Reason {
 	file := p.file.Def
 	if p.missing {
-		return []Reason{{Aspect: AspectParam, Path: file, Change: Deleted}}
+		return []Reason{{Aspect: AspectParam, Path: file, Change: ChangeDeleted}}
 	}
 	var old *yaml12.Map
 	if rec != nil {
@@ -69,22 +69,22 @@ func paramChanges(p paramState, rec *lock.Stage) []Reason {
 	}
 	if old == nil {
 		if p.file.Keys == nil || len(p.file.Keys) > 0 {
-			return []Reason{{Aspect: AspectParam, Path: file, Change: New}}
+			return []Reason{{Aspect: AspectParam, Path: file, Change: ChangeNew}}
 		}
 		return nil
 	}
 	var rs []Reason
 	for _, k := range p.absent {
-		rs = append(rs, Reason{Aspect: AspectParam, Path: file, Key: k, Change: Deleted, Old: valueText(old, k)})
+		rs = append(rs, Reason{Aspect: AspectParam, Path: file, Key: k, Change: ChangeDeleted, Old: valueText(old, k)})
 	}
 	for _, it := range p.values.Items {
 		k := fmt.Sprint(it.Key)
 		was, ok := old.Get(k)
 		switch {
 		case !ok:
-			rs = append(rs, Reason{Aspect: AspectParam, Path: file, Key: k, Change: New, New: valueText(p.values, k)})
+			rs = append(rs, Reason{Aspect: AspectParam, Path: file, Key: k, Change: ChangeNew, New: valueText(p.values, k)})
 		case !yaml12.Equal(was, it.Value):
-			rs = append(rs, Reason{Aspect: AspectParam, Path: file, Key: k, Change: Modified,
+			rs = append(rs, Reason{Aspect: AspectParam, Path: file, Key: k, Change: ChangeModified,
 				Old: valueText(old, k), New: valueText(p.values, k)})
 		}
 	}
@@ -92,7 +92,7 @@ func paramChanges(p paramState, rec *lock.Stage) []Reason {
 		for _, it := range old.Items {
 			k := fmt.Sprint(it.Key)
 			if _, ok := p.values.Get(k); !ok {
-				rs = append(rs, Reason{Aspect: AspectParam, Path: file, Key: k, Change: Deleted, Old: valueText(old, k)})
+				rs = append(rs, Reason{Aspect: AspectParam, Path: file, Key: k, Change: ChangeDeleted, Old: valueText(old, k)})
 			}
 		}
 	}
@@ -191,11 +191,11 @@ func outChanges(outs []outState) []Reason {
 		}
 		switch {
 		case o.absent:
-			r.Change = NotInCache
+			r.Change = ChangeNotInCache
 		case o.content.missing():
-			r.Change = Deleted
+			r.Change = ChangeDeleted
 		case !o.same():
-			r.Change = Modified
+			r.Change = ChangeModified
 		default:
 			continue
 		}
@@ -211,7 +211,7 @@ func onlyUncached(rs []Reason, outs []outState) bool {
 		return false
 	}
 	for _, r := range rs {
-		if r.Aspect != AspectOut || r.Change != NotInCache {
+		if r.Aspect != AspectOut || r.Change != ChangeNotInCache {
 			return false
 		}
 	}

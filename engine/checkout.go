@@ -46,7 +46,7 @@ func (e *CheckoutError) Hint() string {
 // Checkout brings the recorded outputs into the workspace. Everything that can
 // be checked out is, also when something else is missing. With no targets it
 // also deletes what it checked out earlier and no stage declares any more, if
-// that was not touched since. Paths in the changes are relative to the
+// that was not touched since. The changes name outputs, relative to the
 // engine's directory; directories end with a slash.
 func (e *Engine) Checkout(ctx context.Context, req CheckoutRequest) (cache.Changes, error) {
 	var all cache.Changes
@@ -74,6 +74,7 @@ func (e *Engine) Checkout(ctx context.Context, req CheckoutRequest) (cache.Chang
 	var failed []string
 	var unsaved *cache.UnsavedError
 	for _, j := range jobs {
+		there := exists(e.abs(path.Join(j.path, j.within)))
 		ch, err := e.checkoutOne(ctx, req, j)
 		var lost *cache.MissingError
 		var keep *cache.UnsavedError
@@ -96,9 +97,14 @@ func (e *Engine) Checkout(ctx context.Context, req CheckoutRequest) (cache.Chang
 		if j.within == "" {
 			known.note(j.path, j.entry.Digest)
 		}
-		all.Added = append(all.Added, e.showChanges(j.path, ch.Added)...)
-		all.Modified = append(all.Modified, e.showChanges(j.path, ch.Modified)...)
-		all.Deleted = append(all.Deleted, e.showChanges(j.path, ch.Deleted)...)
+		if ch.Empty() {
+			continue
+		}
+		if there {
+			all.Modified = append(all.Modified, e.showJob(j))
+		} else {
+			all.Added = append(all.Added, e.showJob(j))
+		}
 	}
 	sort.Strings(all.Added)
 	sort.Strings(all.Modified)
@@ -170,7 +176,7 @@ func (e *Engine) checkouts(req CheckoutRequest) ([]checkoutJob, error) {
 }
 
 func (e *Engine) checkoutOne(ctx context.Context, req CheckoutRequest, j checkoutJob) (cache.Changes, error) {
-	opt := cache.CheckoutOptions{Force: req.Force, Verify: req.Verify, Relink: req.Relink}
+	opt := cache.CheckoutOptions{Force: req.Force, Verify: req.Verify, Relink: req.Relink, Ignore: e.ws.scanner.Ignore}
 	if j.within == "" {
 		return e.opt.Store.Checkout(ctx, e.abs(j.path), j.entry, opt)
 	}
@@ -204,19 +210,11 @@ func (e *Engine) checkoutOne(ctx context.Context, req CheckoutRequest, j checkou
 	return all, nil
 }
 
-// showChanges names the output itself when its whole directory was added or
-// deleted, and its members otherwise.
-func (e *Engine) showChanges(out string, changed []string) []string {
-	list := make([]string, 0, len(changed))
-	for _, c := range changed {
-		switch {
-		case c == "" || c == ".":
-			list = append(list, e.show(out))
-		case c == "/":
-			list = append(list, e.show(out)+"/")
-		default:
-			list = append(list, e.show(path.Join(out, c)))
-		}
+// showJob names what a job brings, a directory with a slash at its end.
+func (e *Engine) showJob(j checkoutJob) string {
+	name := e.show(path.Join(j.path, j.within))
+	if isDir(e.abs(path.Join(j.path, j.within))) {
+		name += "/"
 	}
-	return list
+	return name
 }

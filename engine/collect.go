@@ -78,7 +78,7 @@ func (e *Engine) Collect(ctx context.Context, req CollectRequest) (*CollectRepor
 		rep.Bytes += o.size
 	}
 	var stale []cache.Key
-	err = e.opt.Store.WalkRecords(func(r *cache.Record) error {
+	err = e.opt.Store.WalkRecords(func(r *cache.Record, _ int64, _ time.Time) error {
 		for _, o := range r.Outputs {
 			if gone[o.Entry.Digest] || e.lostMember(o.Entry.Digest, gone) {
 				stale = append(stale, r.Key)

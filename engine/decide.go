@@ -30,7 +30,7 @@ type verdict struct {
 	fields  []cache.Field
 	// restore holds what to take from the cache for doRestore, by output.
 	restore []cache.Entry
-	// from is the restored entry of the run cache or the lock, for its params.
+	// log is that of the run that made what is restored, if known.
 	log string
 }
 
@@ -44,8 +44,8 @@ func (e *Engine) decide(ctx context.Context, n *node, req *Request, force bool) 
 	if n.IsData() {
 		rec = nil
 	}
-	if n.Frozen && !n.IsData() || n.IsData() {
-		return v, e.decideKept(ctx, n, v)
+	if n.Frozen || n.IsData() {
+		return v, e.decideKept(ctx, n, req, v)
 	}
 	if v.in, err = e.inputs(ctx, n, rec); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (e *Engine) decide(ctx context.Context, n *node, req *Request, force bool) 
 		}
 		out = withoutMissing(out)
 	}
-	if len(n.Cmd.Lines) == 0 || len(commandLines(n)) == 0 && n.goRef == nil {
+	if len(n.Cmd.Steps()) == 0 {
 		return v, nil // no command: nothing can change
 	}
 	v.reasons = append(in, out...)
@@ -95,12 +95,15 @@ func (e *Engine) decide(ctx context.Context, n *node, req *Request, force bool) 
 
 // decideKept decides a frozen stage or a data source: it never runs, but its
 // outputs may have to be recorded as they are.
-func (e *Engine) decideKept(ctx context.Context, n *node, v *verdict) error {
+func (e *Engine) decideKept(ctx context.Context, n *node, req *Request, v *verdict) error {
 	var err error
 	if v.outs, err = e.outputs(ctx, n, v.rec); err != nil {
 		return err
 	}
 	v.reasons = outChanges(v.outs)
+	if req.AllowMissing {
+		v.reasons = withoutMissing(v.reasons)
+	}
 	if onlyUncached(v.reasons, v.outs) {
 		v.action = doRecommit
 		return nil
@@ -245,7 +248,7 @@ func (e *Engine) recordOf(ctx context.Context, n *node, v *verdict, outs []lock.
 func (e *Engine) tolerate(n *node, rec *lock.Stage, rs []Reason) ([]Reason, error) {
 	var kept []Reason
 	for _, r := range rs {
-		if r.Aspect != AspectDep || r.Change != Deleted || rec == nil {
+		if r.Aspect != AspectDep || r.Change != ChangeDeleted || rec == nil {
 			kept = append(kept, r)
 			continue
 		}
@@ -254,7 +257,7 @@ func (e *Engine) tolerate(n *node, rec *lock.Stage, rs []Reason) ([]Reason, erro
 			return nil, err
 		}
 		if old := recordedDep(rec, r.Path); now != nil && (old == nil || now.Digest != old.Digest) {
-			r.Change, r.New = Modified, now.Digest
+			r.Change, r.New = ChangeModified, now.Digest
 			kept = append(kept, r)
 		}
 	}
@@ -290,7 +293,7 @@ func (e *Engine) recordedUpstream(n *node, def string) (*lock.Entry, error) {
 func withoutMissing(rs []Reason) []Reason {
 	var kept []Reason
 	for _, r := range rs {
-		if r.Change != Deleted && r.Change != NotInCache {
+		if r.Change != ChangeDeleted && r.Change != ChangeNotInCache {
 			kept = append(kept, r)
 		}
 	}

@@ -26,6 +26,8 @@ type Options struct {
 	Pipeline *pipeline.Set
 	// Values are the project's parameter files; nil reads them afresh.
 	Values *pipeline.Values
+	// Ignore holds the project's ignore rules; nil reads them afresh.
+	Ignore *project.Ignore
 	// Stages are the Go functions that `flow stage <name>` commands call.
 	Stages *stages.Registry
 	// Sink receives the events; nil drops them.
@@ -65,6 +67,7 @@ type Engine struct {
 	runs    *lock.RunCache // nil in the native format
 	section *section
 	values  *pipeline.Values
+	ignore  *project.Ignore
 	states  *stateStore
 	git     *project.Git // nil outside Git
 
@@ -113,6 +116,10 @@ func New(o Options) (*Engine, error) {
 	}
 	e.graph, e.graphErr = graph.Build(gnodes)
 	e.active = e.graph.Active()
+	e.ignore = o.Ignore
+	if e.ignore == nil {
+		e.ignore = project.NewIgnore(o.Project.Root)
+	}
 	e.ws = newWorkspace(e)
 	e.locks = newLockFiles(e)
 	e.section = newSection(e)

@@ -93,7 +93,7 @@ func (e *Engine) run(ctx context.Context, n *node, req *Request, v *verdict) err
 
 // runCommand runs the Go function or the shell commands with the section left
 // and their output going to the stage's log and to the sinks.
-func (e *Engine) runCommand(ctx context.Context, n *node, req *Request, v *verdict) error {
+func (e *Engine) runCommand(ctx context.Context, n *node, req *Request, v *verdict) (err error) {
 	log, err := e.states.openLog(n)
 	if err != nil {
 		return err
@@ -112,11 +112,9 @@ func (e *Engine) runCommand(ctx context.Context, n *node, req *Request, v *verdi
 	e.setState(n, Running, v.reasons, nil, 0)
 	if n.goRef != nil {
 		e.emit(Event{Kind: CommandShown, Stage: n.name, Index: n.place, Text: n.Cmd.Lines[0]})
-		err = e.call(ctx, n, v.in.params, out)
-		return err
+		return e.call(ctx, n, v.in.params, out)
 	}
-	err = e.shell(ctx, n, req.jobs() == 1, out)
-	return err
+	return e.shell(ctx, n, req.jobs() == 1, out)
 }
 
 // lockPaths tells other processes what this stage reads and writes.

@@ -54,7 +54,7 @@ func (e *Engine) checkOutput(n *node, o pipeline.Output) error {
 		return nil
 	}
 	abs := e.abs(o.Path)
-	if rule, hit := e.opt.Project.Ignore().Check(o.Path, isDir(abs)); hit && !rule.Negated {
+	if hit, rule := e.ignore.Check(o.Path, isDir(abs)); hit {
 		return fmt.Errorf("Path '%s' is ignored by %s:%d:%s", abs, rule.File, rule.Line, rule.Pattern) //nolint:staticcheck,revive // DVC's words
 	}
 	if e.git == nil || !o.Cache {

@@ -56,7 +56,7 @@ func (e *Engine) plan(ctx context.Context, req *Request, sel *selection) ([]Plan
 			return nil, err
 		}
 		n := e.nodes[i]
-		p := Planned{Stage: n.name, Verdict: Fresh, Commands: commandLines(n), Data: n.IsData(), Frozen: n.Frozen, Index: i}
+		p := Planned{Stage: n.name, Verdict: Fresh, Commands: n.Cmd.Steps(), Data: n.IsData(), Frozen: n.Frozen, Index: i}
 		var upstream []Reason
 		for _, need := range sel.needs[i] {
 			if stale[need] && !req.Single {

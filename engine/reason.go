@@ -6,10 +6,10 @@ type Change string
 
 // The changes.
 const (
-	Modified   Change = "modified"
-	Deleted    Change = "deleted"
-	New        Change = "new"
-	NotInCache Change = "not in cache"
+	ChangeModified   Change = "modified"
+	ChangeDeleted    Change = "deleted"
+	ChangeNew        Change = "new"
+	ChangeNotInCache Change = "not in cache"
 )
 
 // Aspect is the part of a stage that a Reason is about.

@@ -38,7 +38,7 @@ func (e *Engine) restore(ctx context.Context, n *node, v *verdict) error {
 				}
 			}
 		}
-		if _, err := e.opt.Store.Checkout(ctx, abs, v.restore[i], cache.CheckoutOptions{Force: true}); err != nil {
+		if _, err := e.opt.Store.Checkout(ctx, abs, v.restore[i], cache.CheckoutOptions{Force: true, Ignore: e.ws.scanner.Ignore}); err != nil {
 			return fmt.Errorf("restore output '%s': %w", o.out.Def, err)
 		}
 		if !o.out.Cache {

@@ -36,23 +36,6 @@ func (c *commandError) Unwrap() error { return c.err }
 // ExitCode returns what the command exited with.
 func (c *commandError) ExitCode() int { return c.code }
 
-// commandLines are the shell commands of a stage, one shell each: the elements
-// of a list, or the lines of a text, as DVC runs them.
-func commandLines(n *node) []string {
-	if n.Cmd.IsList {
-		return n.Cmd.Lines
-	}
-	var lines []string
-	for _, text := range n.Cmd.Lines {
-		for _, l := range strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
-			if strings.TrimSpace(l) != "" {
-				lines = append(lines, l)
-			}
-		}
-	}
-	return lines
-}
-
 // shell runs the stage's commands one after the other and stops at the first
 // failure. Commands that run side by side get a process group of their own and
 // no standard input; one that runs alone shares the terminal.
@@ -64,7 +47,7 @@ func (e *Engine) shell(ctx context.Context, n *node, alone bool, out io.Writer) 
 	if fi, err := os.Stat(wdir); err != nil || !fi.IsDir() {
 		return noSuchFile(wdir)
 	}
-	for _, line := range commandLines(n) {
+	for _, line := range n.Cmd.Steps() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

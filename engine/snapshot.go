@@ -90,6 +90,7 @@ func (e *Engine) readParams(n *node) ([]paramState, error) {
 			return nil, err
 		default:
 			st.values, st.absent = values, absent
+			st.missing = len(absent) > 0 && values.Len() == 0 && !exists(e.abs(p.Path))
 		}
 		if st.values == nil {
 			st.values = new(yaml12.Map)

@@ -156,7 +156,7 @@ func (e *Engine) versionChanges(n *node, rec *lock.Stage) []Reason {
 	if old == "" || old == n.goRef.stage.Version {
 		return nil
 	}
-	return []Reason{{Aspect: AspectVersion, Change: Modified, Old: old, New: n.goRef.stage.Version}}
+	return []Reason{{Aspect: AspectVersion, Change: ChangeModified, Old: old, New: n.goRef.stage.Version}}
 }
 
 // envChanges compares declared environment variables with those of the last
@@ -168,9 +168,9 @@ func (e *Engine) envChanges(n *node, s *snapshot) []Reason {
 		old, ok := e.states.field(n, "env:"+v.name)
 		switch {
 		case !ok:
-			rs = append(rs, Reason{Aspect: AspectEnv, Path: v.name, Change: New, New: v.value})
+			rs = append(rs, Reason{Aspect: AspectEnv, Path: v.name, Change: ChangeNew, New: v.value})
 		case old != v.value:
-			rs = append(rs, Reason{Aspect: AspectEnv, Path: v.name, Change: Modified, Old: old, New: v.value})
+			rs = append(rs, Reason{Aspect: AspectEnv, Path: v.name, Change: ChangeModified, Old: old, New: v.value})
 		}
 	}
 	return rs

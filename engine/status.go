@@ -98,7 +98,7 @@ func (e *Engine) differences(ctx context.Context, n *node) ([]Reason, error) {
 	if n.IsData() {
 		var rs []Reason
 		if n.Data.MD5 != "" && n.Data.MD5 != n.Data.Checksum() {
-			rs = append(rs, Reason{Aspect: AspectImport, Change: Modified})
+			rs = append(rs, Reason{Aspect: AspectImport, Change: ChangeModified})
 		}
 		return append(rs, outChanges(outs)...), nil
 	}

@@ -39,7 +39,7 @@ type scanned struct {
 }
 
 func newWorkspace(e *Engine) *workspace {
-	ig := e.opt.Project.Ignore()
+	ig := e.ignore
 	ignore := func(abs string, dir bool) bool {
 		rel, in := e.opt.Project.Rel(abs)
 		return in && ig.Match(filepath.ToSlash(rel), dir)

@@ -9,12 +9,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/flowrepro/flow/internal/python"
 	"github.com/flowrepro/flow/internal/yaml12"
 )
 
-// Values reads parameter files, each once. It is safe for concurrent use. The
+// Values reads parameter files, each again only when it changed. It is safe for concurrent use. The
 // values it returns are shared: do not change them.
 type Values struct {
 	place place
@@ -24,7 +25,8 @@ type Values struct {
 
 // paramFile is one parsed file.
 type paramFile struct {
-	once sync.Once
+	once  sync.Once
+	stamp fileStamp
 	// root holds the values; other is the type of a top level that is no map.
 	root  *yaml12.Map
 	other string
@@ -93,12 +95,32 @@ func dedupe(keys []string) []string {
 	return out
 }
 
+// stamp tells one version of a file from another.
+func (v *Values) stamp(where string) fileStamp {
+	abs := filepath.FromSlash(where)
+	if !isAbs(where) {
+		abs = filepath.Join(v.place.root, abs)
+	}
+	fi, err := os.Stat(abs)
+	if err != nil {
+		return fileStamp{size: -1}
+	}
+	return fileStamp{fi.Size(), fi.ModTime()}
+}
+
+type fileStamp struct {
+	size int64
+	mod  time.Time
+}
+
 // file returns a parsed file by root-relative or absolute path.
 func (v *Values) file(where string) (*paramFile, error) {
+	// A stage may write a parameter file that later stages read.
+	now := v.stamp(where)
 	v.mu.Lock()
 	f := v.files[where]
-	if f == nil {
-		f = &paramFile{}
+	if f == nil || f.stamp != now {
+		f = &paramFile{stamp: now}
 		v.files[where] = f
 	}
 	v.mu.Unlock()

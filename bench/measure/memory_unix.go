@@ -1,0 +1,20 @@
+//go:build unix
+
+package measure
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+)
+
+func peakMemory(st *os.ProcessState) int64 {
+	u, ok := st.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0
+	}
+	if runtime.GOOS == "darwin" {
+		return int64(u.Maxrss)
+	}
+	return int64(u.Maxrss) << 10
+}

@@ -1,0 +1,5 @@
+package measure
+
+import "os"
+
+func peakMemory(*os.ProcessState) int64 { return 0 }
