@@ -158,12 +158,12 @@ func TestLargeGraphs(t *testing.T) {
 		name  string
 		nodes []Node
 	}{
-		{"1,000 in a row", wide(1000)},
-		{"grid of 1,000", pipeline(1000)},
-		{"chain of 1,000", chain(1000)[:1000]},
-		{"chain of 250 with all skips", chain(250)},
-		{"chain of 1,000 with all skips", chain(1000)},
-		{"8,000 without edges", alone(8000)},
+		{"1,000 in a row", wide(1000 / slowdown)},
+		{"grid of 1,000", pipeline(1000 / slowdown)},
+		{"chain of 1,000", chain(1000 / slowdown)[:1000/slowdown]},
+		{"chain of 250 with all skips", chain(250 / slowdown)},
+		{"chain of 1,000 with all skips", chain(1000 / slowdown)},
+		{"8,000 without edges", alone(8000 / slowdown)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := mustNew(t, c.nodes...).View(ViewOptions{})

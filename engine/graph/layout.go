@@ -175,18 +175,48 @@ func (s *sheet) assignLayers() {
 	}
 
 	for r := len(s.layers) - 1; r > 0; r-- {
-		for _, v := range s.layers[r] {
-			for _, p := range in[v] {
-				if slices.ContainsFunc(out[p], func(t int) bool { return s.rank[t] < r }) {
-					continue // another reader sits higher
-				}
-				// A producer that is there already goes to the end too.
-				s.layers[s.rank[p]] = slices.DeleteFunc(s.layers[s.rank[p]], func(x int) bool { return x == p })
-				s.rank[p] = r - 1
-				s.layers[r-1] = append(s.layers[r-1], p)
+		s.pullDown(r, in, out)
+	}
+}
+
+// pullDown moves the producers of layer r that have no reader above it to the
+// end of the layer before, in the order they are met for the last time. Those
+// that are there already go to the end too.
+func (s *sheet) pullDown(r int, in, out [][]int) {
+	lastMet := map[int]int{} // by producer, when; -1 if it has to stay
+	clock := 0
+	for _, v := range s.layers[r] {
+		for _, p := range in[v] {
+			met, known := lastMet[p]
+			if !known && slices.ContainsFunc(out[p], func(t int) bool { return s.rank[t] < r }) {
+				met = -1
 			}
+			if met >= 0 {
+				met = clock
+			}
+			lastMet[p] = met
+			clock++
 		}
 	}
+	var moved []int
+	sources := map[int]bool{} // layers that lose somebody
+	for p, met := range lastMet {
+		if met >= 0 {
+			moved = append(moved, p)
+			sources[s.rank[p]] = true
+		}
+	}
+	slices.SortFunc(moved, func(a, b int) int { return lastMet[a] - lastMet[b] })
+	for k := range sources {
+		s.layers[k] = slices.DeleteFunc(s.layers[k], func(v int) bool {
+			met, known := lastMet[v]
+			return known && met >= 0
+		})
+	}
+	for _, p := range moved {
+		s.rank[p] = r - 1
+	}
+	s.layers[r-1] = append(s.layers[r-1], moved...)
 }
 
 // sequence is the order in which nodes are met: sets of connected nodes, at
