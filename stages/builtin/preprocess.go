@@ -1,0 +1,68 @@
+package builtin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/flowrepro/flow/stages"
+	"github.com/flowrepro/flow/stages/dataset"
+	"github.com/flowrepro/flow/stages/internal/output"
+	"github.com/flowrepro/flow/stages/text"
+)
+
+// preprocess cleans both parts and stores how.
+func preprocess(ctx context.Context, c *stages.Call) error {
+	options := text.Default()
+	if err := c.Params.Decode("data_preprocessing", &options); err != nil {
+		return err
+	}
+	cleaner, err := text.New(options)
+	if err != nil {
+		return fmt.Errorf("data_preprocessing: %w", err)
+	}
+	raw, err := c.Dep("raw")
+	if err != nil {
+		return err
+	}
+	interim, err := c.Out("interim")
+	if err != nil {
+		return err
+	}
+	var reviews, empty int
+	for _, name := range []string{trainFile, testFile} {
+		rows, _, err := readReviews(ctx, c, filepath.Join(raw, name))
+		if err != nil {
+			return err
+		}
+		count := &counter{call: c, total: len(rows)}
+		cleaned, err := cleaner.All(ctx, dataset.Reviews(rows), 0, count.add)
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			rows[i].Review = cleaned[i]
+			if cleaned[i] == "" {
+				empty++
+			}
+		}
+		reviews += len(rows)
+		if err := writeReviews(ctx, interim, name, rows); err != nil {
+			return err
+		}
+	}
+	if err := output.File(filepath.Join(interim, cleaningFile), func(w io.Writer) error {
+		data, err := json.MarshalIndent(cleaner.Options(), "", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(append(data, '\n'))
+		return err
+	}); err != nil {
+		return err
+	}
+	c.Log.Info("reviews cleaned", "reviews", reviews, "empty", empty)
+	return nil
+}
