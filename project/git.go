@@ -234,7 +234,7 @@ func (g *Git) AddIgnore(abs string) (changed bool, gitignore string, err error) 
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, gitignore, fmt.Errorf("ignore %s: %w", abs, err)
 	}
-	line := escapeGlob(ignoreEntry(filepath.ToSlash(abs)))
+	_, line := ignoreLines(abs)
 	if slices.Contains(strings.Split(string(data), "\n"), line) {
 		// It is there and a later or outer rule undoes it.
 		return false, gitignore, nil
@@ -268,10 +268,10 @@ func (g *Git) RemoveIgnore(abs string) (changed bool, gitignore string, err erro
 	if err != nil {
 		return false, gitignore, fmt.Errorf("stop ignoring %s: %w", abs, err)
 	}
-	entry := ignoreEntry(filepath.ToSlash(abs))
+	plain, escaped := ignoreLines(abs)
 	var kept []byte
 	for line := range strings.SplitAfterSeq(string(data), "\n") {
-		if text := strings.TrimSpace(line); text != entry && text != escapeGlob(entry) {
+		if text := strings.TrimSpace(line); text != strings.TrimSpace(plain) && text != strings.TrimSpace(escaped) {
 			kept = append(kept, line...)
 		}
 	}

@@ -1,7 +1,7 @@
 package project
 
 import (
-	"path"
+	"path/filepath"
 	"strings"
 )
 
@@ -97,5 +97,13 @@ func escapeGlob(s string) string {
 	return b.String()
 }
 
-// ignoreEntry is the line by which a .gitignore beside a path excludes it.
-func ignoreEntry(abs string) string { return "/" + path.Base(abs) }
+// ignoreLines returns the lines by which a .gitignore beside a path excludes
+// it: as its name is, and with what has a meaning in a pattern escaped.
+func ignoreLines(abs string) (plain, escaped string) {
+	name := filepath.Base(abs)
+	escaped = escapeGlob(name)
+	if rest, ok := strings.CutSuffix(escaped, " "); ok {
+		escaped = rest + `\ ` // Git drops blanks at the end
+	}
+	return "/" + name, "/" + escaped
+}

@@ -25,7 +25,14 @@ func (e *GitError) Error() string {
 	if said == "" {
 		said = e.Err.Error()
 	}
-	return fmt.Sprintf("git %s: %s", e.Args[0], said)
+	command := ""
+	for _, a := range e.Args {
+		if !strings.HasPrefix(a, "-") {
+			command = a
+			break
+		}
+	}
+	return fmt.Sprintf("git %s: %s", command, said)
 }
 
 func (e *GitError) Unwrap() error { return e.Err }

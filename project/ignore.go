@@ -135,6 +135,13 @@ func (ig *Ignore) load(dir string) *ignoreDir {
 		}
 	}
 	d.groups = groupDVC(d.rules)
+	if ig.dvc && len(d.rules) > len(parent.rules) && dir != "." {
+		// Inside a directory DVC asks its rules about the directory too. Some
+		// of its own, like "**/", match it and so all that it has.
+		if rule := d.findDVC(dir, true); rule != nil && !rule.Negated {
+			d.ignored = rule
+		}
+	}
 	return d
 }
 

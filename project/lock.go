@@ -11,11 +11,31 @@ import (
 	"time"
 )
 
-// How long a lock is waited for: as long as DVC waits.
-const (
-	lockRetries = 6
-	lockDelay   = 500 * time.Millisecond
-)
+// patience is how often, and how far apart, one tries again for a lock.
+type patience struct {
+	retries int
+	delay   time.Duration
+	// forever tries for as long as the context lasts.
+	forever bool
+}
+
+// lockDelay is the time between two tries for a lock.
+const lockDelay = 500 * time.Millisecond
+
+// patient returns the patience of DVC: three seconds.
+func patient(wait bool) patience { return patience{retries: 6, delay: lockDelay, forever: wait} }
+
+// next waits for the next try, or reports that there is none. busy is the
+// error then.
+func (p patience) next(ctx context.Context, attempt int, busy *BusyError) error {
+	if attempt >= p.retries && !p.forever {
+		return busy
+	}
+	if err := sleep(ctx, p.delay); err != nil {
+		return fmt.Errorf("wait for lock: %w", err)
+	}
+	return nil
+}
 
 // BusyError says that another process holds a lock.
 type BusyError struct {
@@ -73,22 +93,19 @@ func (p *Project) Lock(ctx context.Context, wait bool) (release func() error, er
 	}
 	path := filepath.Join(p.TempDir(), "lock")
 	if p.Config != nil && p.Config.Bool("core", "hardlink_lock", false) {
-		return lockHardlink(ctx, path, wait)
+		return lockHardlink(ctx, path, patient(wait))
 	}
-	return lockFile(ctx, path, wait)
+	return lockFile(ctx, path, patient(wait))
 }
 
-func lockFile(ctx context.Context, path string, wait bool) (release func() error, err error) {
+func lockFile(ctx context.Context, path string, patience patience) (release func() error, err error) {
 	for attempt := 0; ; attempt++ {
 		release, err := tryLockFile(path)
 		if release != nil || err != nil {
 			return release, err
 		}
-		if attempt >= lockRetries && !wait {
-			return nil, &BusyError{LockFile: path, Blockers: lockHolder(path)}
-		}
-		if err := sleep(ctx, lockDelay); err != nil {
-			return nil, fmt.Errorf("wait for lock: %w", err)
+		if err := patience.next(ctx, attempt, &BusyError{LockFile: path, Blockers: lockHolder(path)}); err != nil {
+			return nil, err
 		}
 	}
 }

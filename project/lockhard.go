@@ -21,7 +21,7 @@ const (
 	hardlinkSlop     = 10 * time.Second
 )
 
-func lockHardlink(ctx context.Context, path string, wait bool) (release func() error, err error) {
+func lockHardlink(ctx context.Context, path string, patience patience) (release func() error, err error) {
 	claim, err := writeClaim(path)
 	if err != nil {
 		return nil, fmt.Errorf("claim lock: %w", err)
@@ -39,13 +39,9 @@ func lockHardlink(ctx context.Context, path string, wait bool) (release func() e
 			os.Remove(path) // expired, or left over from a flock
 			continue
 		}
-		if attempt >= lockRetries && !wait {
+		if err := patience.next(ctx, attempt, &BusyError{LockFile: path}); err != nil {
 			os.Remove(claim)
-			return nil, &BusyError{LockFile: path}
-		}
-		if err := sleep(ctx, lockDelay); err != nil {
-			os.Remove(claim)
-			return nil, fmt.Errorf("wait for lock: %w", err)
+			return nil, err
 		}
 	}
 }

@@ -253,13 +253,13 @@ func compileDVC(pattern string) (*program, error) {
 	n := len(segs)
 	if everything := n == 1 && segs[0] == "**" || n == 2 && segs[0] == "**" && segs[1] == "*"; everything {
 		if dirOnly {
-			return nil, errPattern
+			return nothing(), nil
 		}
 		p.add(step{op: opAll}, step{op: opAccept})
 		return p, nil
 	}
 	if n == 3 && segs[0] == "**" && segs[1] == "*" && segs[2] == "**" {
-		return nil, errPattern
+		return nothing(), nil
 	}
 	if p.shorten(segs) {
 		return p, nil
@@ -301,6 +301,10 @@ func compileDVC(pattern string) (*program, error) {
 	}
 	return p, nil
 }
+
+// nothing returns a program that matches nothing. Its rule is kept, because it
+// parts the rules before it from those after it.
+func nothing() *program { return &program{steps: []step{{op: opClass, class: &class{}}}} }
 
 // shorten finds the shortcut for a segmented pattern, if there is one.
 func (p *program) shorten(segs []string) bool {

@@ -101,7 +101,7 @@ func (p *Project) editPathTable(ctx context.Context, change func(*pathTable) err
 	if p.Config != nil && p.Config.Bool("core", "hardlink_lock", false) {
 		lock = lockHardlink
 	}
-	unguard, err := lock(ctx, file+".lock", false)
+	unguard, err := lock(ctx, file+".lock", patient(false))
 	if err != nil {
 		return err
 	}
