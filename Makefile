@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS := -s -w -X github.com/flowrepro/flow/cmd.version=$(VERSION)
 FUZZTIME ?= 30s
 
-.PHONY: help build test race lint bench fuzz interop cross clean
+.PHONY: help build test race lint bench fuzz interop cross notices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ cross: ## build for every supported platform
 	@for os in linux darwin windows; do for arch in amd64 arm64; do \
 	  echo "$$os/$$arch"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -o /dev/null ./cmd/flow || exit 1; \
 	done; done
+
+notices: ## write THIRD_PARTY.md
+	$(GO) -C tools run ./thirdparty -root "$(CURDIR)" > THIRD_PARTY.md
 
 clean: ## remove what the targets made
 	rm -rf $(BIN) dist

@@ -87,14 +87,15 @@ func (a *app) open(o openOptions) (*session, error) {
 	if o.noPipeline {
 		return s, nil
 	}
-	if s.set, err = loadPipeline(p); err != nil {
+	ignore := project.NewIgnore(p.Root)
+	if s.set, err = loadPipeline(p, ignore); err != nil {
 		return nil, err
 	}
 	for _, w := range s.set.Warnings {
 		a.warn(w)
 	}
 	eo := engine.Options{
-		Project: p, Store: s.store, Memo: s.memo, Pipeline: s.set, Stages: a.registry,
+		Project: p, Store: s.store, Memo: s.memo, Pipeline: s.set, Stages: a.registry, Ignore: ignore,
 		Sink: o.sink, Wait: a.waitLock, Command: "flow " + strings.Join(a.arguments, " "),
 		Dir: s.dir, Interrupted: a.interrupted,
 	}
@@ -116,10 +117,8 @@ func (s *session) close(err error) error {
 
 func openStore(p *project.Project, memo *cache.Memo) (*cache.Store, error) {
 	o := cache.Options{Dir: p.CacheDir(), Hash: p.Format.Hash, Memo: memo}
-	if types, ok := p.Config.List("cache", "type"); ok {
-		for _, t := range types {
-			o.Links = append(o.Links, cache.LinkType(t))
-		}
+	for _, t := range p.Config.List("cache", "type") {
+		o.Links = append(o.Links, cache.LinkType(t))
 	}
 	if shared, ok := p.Config.Get("cache", "shared"); ok && shared == "group" {
 		o.Shared = true
@@ -127,12 +126,12 @@ func openStore(p *project.Project, memo *cache.Memo) (*cache.Store, error) {
 	return cache.Open(o)
 }
 
-func loadPipeline(p *project.Project) (*pipeline.Set, error) {
-	return pipeline.Load(pipelineOptions(p))
+// loadPipeline reads the project's pipeline files.
+func loadPipeline(p *project.Project, ig *project.Ignore) (*pipeline.Set, error) {
+	return pipeline.Load(pipelineOptions(p, ig))
 }
 
-func pipelineOptions(p *project.Project) pipeline.Options {
-	ig := p.Ignore()
+func pipelineOptions(p *project.Project, ig *project.Ignore) pipeline.Options {
 	o := pipeline.Options{Root: p.Root, Ignored: ig.Match}
 	if g, ok := p.Git(); ok {
 		o.GitIgnored = func(rel string, dir bool) bool { return g.Ignored(p.Abs(rel), dir) }
