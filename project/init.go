@@ -138,7 +138,7 @@ func (p *Project) layOut(o InitOptions, tree bool) (staged []string, err error) 
 		{config, text},
 		{filepath.Join(p.Root, ignoreName), ignoreTemplate(p.Format)},
 	}
-	if tree {
+	if tree || p.Format == Native && !o.NoSCM {
 		files = append(files, struct{ path, content string }{filepath.Join(p.ControlDir(), gitIgnoreName), controlIgnore(p.Format)})
 	}
 	for _, f := range files {

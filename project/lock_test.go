@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ func hold(t *testing.T, p *Project) (pid int, end func()) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	end = func() { cmd.Process.Kill(); cmd.Wait() }
+	end = sync.OnceFunc(func() { cmd.Process.Kill(); cmd.Wait() })
 	t.Cleanup(end)
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "<nil>\n" {
 		t.Fatalf("holder: %q, %v", line, err)
@@ -383,5 +384,26 @@ func TestLocksWithDVC(t *testing.T) {
 	var busy *BusyError
 	if _, err := p.LockPaths(t.Context(), PathLocks{Write: []string{p.Abs("out")}, Cmd: "flow repro"}); !errors.As(err, &busy) || busy.Blockers[0].PID != cmd.Process.Pid {
 		t.Errorf("we did not notice DVC's path lock: %v", err)
+	}
+}
+
+// A lock that could not be entered in the file is not held.
+func TestLockPathsNotWritten(t *testing.T) {
+	p := newProject(t, Native, "")
+	file := filepath.Join(p.TempDir(), "rwlock")
+	// Every name the new file could have is taken.
+	if err := os.MkdirAll(p.TempDir(), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	write(t, file+".lock", "")
+	for n := range 1002 {
+		write(t, fmt.Sprintf("%s.%d.%d.tmp", file, os.Getpid(), n), "")
+	}
+	o := PathLocks{Read: []string{"/p/a"}, Write: []string{"/p/b"}, Cmd: "repro"}
+	if _, err := p.LockPaths(t.Context(), o); err == nil {
+		t.Fatal("a lock nobody can see was given")
+	}
+	if n := len(p.paths.count); n != 0 {
+		t.Errorf("%d locks are still counted", n)
 	}
 }

@@ -62,13 +62,21 @@ func (p *Project) LockPaths(ctx context.Context, o PathLocks) (release func() er
 	}
 	self := holder{PID: os.Getpid(), Cmd: o.Cmd}
 	for {
+		taken := false
 		err := p.editPathTable(ctx, func(t *pathTable) error {
 			if err := t.check(p.pathTableFile(), self, o); err != nil {
 				return err
 			}
 			p.paths.take(t, self, o)
+			taken = true
 			return nil
 		})
+		if err != nil && taken {
+			// Not written: nobody but us knows.
+			p.paths.mu.Lock()
+			p.paths.drop(&pathTable{}, self, o)
+			p.paths.mu.Unlock()
+		}
 		var busy *BusyError
 		if !o.Wait || !errors.As(err, &busy) {
 			if err != nil {
@@ -275,9 +283,11 @@ func (p *pathHolds) drop(t *pathTable, self holder, o PathLocks) {
 		if !last(path, false) {
 			continue
 		}
-		t.Read[path] = slices.DeleteFunc(t.Read[path], func(h holder) bool { return h == self })
-		if len(t.Read[path]) == 0 {
+		left := slices.DeleteFunc(t.Read[path], func(h holder) bool { return h == self })
+		if len(left) == 0 {
 			delete(t.Read, path)
+		} else {
+			t.Read[path] = left
 		}
 	}
 	for _, path := range o.Write {
