@@ -5,6 +5,27 @@ import "github.com/spf13/cobra"
 // commands lists the verbs.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
+		a.addCommand(),
+		a.cacheCommand(),
+		a.checkIgnoreCommand(),
+		a.checkoutCommand(),
+		a.commitCommand(),
+		a.configCommand(),
+		a.dagCommand(),
+		a.doctorCommand(),
+		a.explainCommand(),
+		a.freezeCommand(),
+		a.gcCommand(),
+		a.initCommand(),
+		a.logCommand(),
+		a.moveCommand(),
+		a.removeCommand(),
 		a.reproCommand(),
+		a.rootDirCommand(),
+		a.stageCommand(),
+		a.statusCommand(),
+		a.unfreezeCommand(),
+		a.unprotectCommand(),
+		a.versionCommand(),
 	}
 }
