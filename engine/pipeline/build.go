@@ -233,7 +233,7 @@ func (b *builder) out(n, flags *node, field string, kind OutputKind) {
 		}
 	}
 	if b.o.Ignored != nil && !url && !isAbs(where) && where != "." && b.o.Ignored(where, false) {
-		b.fault(n, field, fmt.Sprintf("Path '%s' is ignored by .dvcignore", where),
+		b.fault(n, field, fmt.Sprintf("Path '%s' is ignored by .dvcignore", b.abs(where)),
 			"change the patterns of .dvcignore or the path")
 		return
 	}

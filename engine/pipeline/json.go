@@ -37,13 +37,25 @@ func decodeJSON(name string, data []byte) (any, error) {
 	at := dec.InputOffset()
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		at = max(syntax.Offset-1, 0)
+		at = faultAt(data, syntax)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		at, err = int64(len(data)), errors.New("the file ends too early")
 	}
 	line, col := position(data, int(at))
 	return nil, yaml12.Errors{{Kind: yaml12.Syntax, File: name, Line: line, Column: col, Msg: "not JSON: " + err.Error()}}
+}
+
+// faultAt is the offset of the character a syntax error is about. The decoder
+// gives the offset of it or the one behind it.
+func faultAt(data []byte, e *json.SyntaxError) int64 {
+	at := max(e.Offset-1, 0)
+	if rest, ok := strings.CutPrefix(e.Error(), "invalid character '"); ok && e.Offset < int64(len(data)) {
+		if r, _ := utf8.DecodeRuneInString(rest); data[e.Offset] == byte(r) && data[at] != byte(r) {
+			return e.Offset
+		}
+	}
+	return at
 }
 
 // position returns the line and column of an offset.

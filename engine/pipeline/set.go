@@ -199,13 +199,6 @@ func (s *Set) noFile(target, rel, shown string) error {
 func (s *Set) noStage(target, name string, f *File, shown, dir string) error {
 	e := &TargetError{Target: target, File: shown,
 		msg: fmt.Sprintf("Stage '%s' not found inside '%s' file", name, shown)}
-	names := append([]string(nil), f.GroupNames...)
-	for _, st := range f.Stages {
-		names = append(names, st.Name)
-	}
-	if e.hint = didYouMean(name, names); e.hint != "" {
-		return e
-	}
 	for _, st := range s.Stages {
 		switch {
 		case st.Name == name || st.Group == name && name != "":
@@ -223,6 +216,11 @@ func (s *Set) noStage(target, name string, f *File, shown, dir string) error {
 			return e
 		}
 	}
+	names := append([]string(nil), f.GroupNames...)
+	for _, st := range f.Stages {
+		names = append(names, st.Name)
+	}
+	e.hint = didYouMean(name, names)
 	return e
 }
 

@@ -23,7 +23,10 @@ func nearest(word string, candidates []string) string {
 		candidates = candidates[:maxSuggest]
 	}
 	limit := 2
-	if len(word) <= 4 {
+	switch {
+	case len(word) < 3:
+		limit = 0 // anything is near a word that short
+	case len(word) < 5:
 		limit = 1
 	}
 	best, bestDist := "", limit+1
