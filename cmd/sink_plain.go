@@ -182,7 +182,7 @@ func (p *plainSink) say(place int, format string, args ...any) {
 // put writes at once if it is the stage's turn and its heading is out.
 func (p *plainSink) put(place int, t piece) {
 	st := &p.stages[place]
-	if place == p.head && (st.begun || t.stderr) {
+	if place < p.head || place == p.head && (st.begun || t.stderr) {
 		p.write(t)
 		return
 	}

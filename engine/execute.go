@@ -280,7 +280,7 @@ func (e *Engine) recordResult(n *node, v *verdict, rec *lock.Stage, outs []outSt
 	if e.runs != nil {
 		return e.runs.Save(rec)
 	}
-	r := &cache.Record{Key: v.key, Stage: n.Name, Fields: v.fields, Started: last.Started, Duration: last.Duration,
+	r := &cache.Record{Key: v.key, Version: keyVersion, Stage: n.Name, Fields: v.fields, Started: last.Started, Duration: last.Duration,
 		Log: e.logTail(n)}
 	for i := range outs {
 		kind := "out"
