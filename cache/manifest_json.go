@@ -3,6 +3,7 @@ package cache
 import (
 	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -290,12 +291,16 @@ func (p *manifestParser) skip() error {
 		_, err := p.str()
 		return err
 	case c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z':
+		start := p.pos
 		for p.pos < len(p.data) {
 			c := p.data[p.pos]
 			if c != '-' && c != '+' && c != '.' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && c != 'E' {
 				break
 			}
 			p.pos++
+		}
+		if !json.Valid(p.data[start:p.pos]) {
+			return fmt.Errorf("value %q", p.data[start:p.pos])
 		}
 		return nil
 	default:

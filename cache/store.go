@@ -367,3 +367,11 @@ func (s *Store) quarantine(d Digest) *CorruptError {
 	}
 	return &CorruptError{Digest: d, Quarantine: to}
 }
+
+// Know tells the store the manifest of e, as a Scanner returned both, so that
+// it need not be read when asked about. Nothing is written.
+func (s *Store) Know(e Entry, m *Manifest) {
+	if e.Digest.dir && m != nil {
+		s.remember(e.Digest, m)
+	}
+}
