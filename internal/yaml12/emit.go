@@ -29,22 +29,24 @@ const (
 func Emit(v any) []byte { return AppendEmit(nil, v) }
 
 // AppendEmit appends Emit(v) to dst, which must be empty or end a line.
-func AppendEmit(dst []byte, v any) []byte { return AppendEmitAt(dst, v, 0) }
+func AppendEmit(dst []byte, v any) []byte {
+	anchors := 0
+	return AppendEmitAt(dst, v, 0, &anchors)
+}
 
 // AppendEmitAt is AppendEmit for a mapping or list that stands indented by so
-// many columns. Scalars at the top are only valid without indentation.
-func AppendEmitAt(dst []byte, v any, indent int) []byte {
-	e := emitter{buf: dst, whitespace: true, indention: true, indent: -1}
+// many columns; without one, also for a scalar. Anchors are numbered on from *anchors, which
+// is brought up to date.
+func AppendEmitAt(dst []byte, v any, indent int, anchors *int) []byte {
+	e := emitter{buf: dst, whitespace: true, indention: true, indent: -1, named: *anchors}
 	e.findShared(v)
+	*anchors = e.named
 	v = normal(v)
 	if isScalar(v) {
 		return e.document(v)
 	}
-	if indent > 0 {
-		e.indent = indent - indentStep
-	}
+	e.base = indent
 	e.node(v, atRoot)
-	e.indent = 0
 	if e.column > 0 {
 		e.lineBreak()
 	}
@@ -66,6 +68,7 @@ type emitter struct {
 	buf    []byte
 	column int
 	indent int // of the current collection; -1 outside of all
+	base   int // of the outermost one
 	// whitespace is set when the last thing written separates tokens,
 	// indention when the line so far is only indentation and indicators.
 	whitespace, indention bool
@@ -73,6 +76,7 @@ type emitter struct {
 	// that have been written out.
 	anchors map[any]string
 	written map[any]bool
+	named   int
 }
 
 func isScalar(v any) bool {
@@ -132,9 +136,8 @@ func (e *emitter) node(v any, at context) {
 
 func (e *emitter) mapping(m *Map) {
 	outer := e.indent
-	e.indent = max(outer+indentStep, 0)
-	if outer < 0 {
-		e.indent = 0
+	if e.indent = outer + indentStep; outer < 0 {
+		e.indent = e.base
 	}
 	for _, it := range m.Items {
 		e.writeIndent()
@@ -160,7 +163,7 @@ func (e *emitter) sequence(list []any, at context) {
 	outer := e.indent
 	switch {
 	case outer < 0:
-		e.indent = 0
+		e.indent = e.base
 	case at != asValue || e.indention:
 		e.indent += indentStep
 	}
@@ -284,6 +287,9 @@ type listID struct {
 // findShared names the collections that occur several times below v, in the
 // order in which they are met the second time.
 func (e *emitter) findShared(v any) {
+	if collections(v) < 2 {
+		return
+	}
 	seen := make(map[any]bool)
 	var walk func(v any)
 	walk = func(v any) {
@@ -293,7 +299,8 @@ func (e *emitter) findShared(v any) {
 					e.anchors, e.written = map[any]string{}, map[any]bool{}
 				}
 				if _, named := e.anchors[id]; !named {
-					e.anchors[id] = fmt.Sprintf("id%03d", len(e.anchors)+1)
+					e.named++
+					e.anchors[id] = fmt.Sprintf("id%03d", e.named)
 				}
 				return
 			}
@@ -313,6 +320,33 @@ func (e *emitter) findShared(v any) {
 		}
 	}
 	walk(v)
+}
+
+// collections counts up to a few what could occur twice below v.
+func collections(v any) int {
+	n := 0
+	switch v := v.(type) {
+	case *Map:
+		if v == nil {
+			return 0
+		}
+		n = 1
+		for _, it := range v.Items {
+			if n > 1 {
+				break
+			}
+			n += collections(it.Value)
+		}
+	case []any:
+		n = 1
+		for _, item := range v {
+			if n > 1 {
+				break
+			}
+			n += collections(item)
+		}
+	}
+	return n
 }
 
 // sortedMap returns a Go map's items in the order of their keys.

@@ -158,7 +158,8 @@ func TestEmitGoTypes(t *testing.T) {
 	if want := "a: 1\nb:\n- x\nc: 2024-01-02\n"; got != want {
 		t.Errorf("got %q", got)
 	}
-	if got := string(AppendEmitAt([]byte("a:\n"), m("b", []any{int64(1), nil}), 2)); got != "a:\n  b:\n  - 1\n  - \n" {
+	n := 0
+	if got := string(AppendEmitAt([]byte("a:\n"), m("b", []any{int64(1), nil}), 2, &n)); got != "a:\n  b:\n  - 1\n  - \n" {
 		t.Errorf("indented: %q", got)
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // maxAliased bounds how many nodes aliases may add to a document when they are
 // replaced by what they stand for.
-const maxAliased = 1 << 20
+const maxAliased = 1 << 17
 
 // Value returns the value of a node of the document: mappings as *Map with <<
 // merged in as ruamel does (merged keys first, the mapping's own values win),
