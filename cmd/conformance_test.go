@@ -149,6 +149,7 @@ func TestConformance(t *testing.T) {
 			} {
 				e.Setenv(kv[0], kv[1])
 			}
+			e.Values[locksKey{}] = map[string]*flock.Flock{}
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
@@ -158,15 +159,16 @@ func TestConformance(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":   scriptCode,
-			"ran":    scriptRan,
-			"write":  scriptWrite,
-			"append": scriptAppend,
-			"edit":   scriptEdit,
-			"text":   scriptText,
-			"mode":   scriptMode,
-			"count":  scriptCount,
-			"flock":  scriptFlock,
+			"code":    scriptCode,
+			"ran":     scriptRan,
+			"write":   scriptWrite,
+			"append":  scriptAppend,
+			"edit":    scriptEdit,
+			"text":    scriptText,
+			"mode":    scriptMode,
+			"count":   scriptCount,
+			"flock":   scriptFlock,
+			"funlock": scriptFunlock,
 		},
 	})
 }
@@ -304,13 +306,16 @@ func scriptCount(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// locksKey finds the locks that a script holds, by absolute path.
+type locksKey struct{}
+
 // scriptFlock holds an exclusive lock on a file as another process would,
-// until the script ends or, when a duration is given, until it has passed:
+// until funlock or the end of the script:
 //
-//	flock .dvc/tmp/lock 2s
+//	flock .dvc/tmp/lock
 func scriptFlock(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 1 || len(args) > 2 {
-		ts.Fatalf("usage: flock file [duration]")
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: flock file")
 	}
 	name := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(filepath.Dir(name), 0o777))
@@ -320,14 +325,26 @@ func scriptFlock(ts *testscript.TestScript, neg bool, args []string) {
 	if !ok {
 		ts.Fatalf("%s: locked already", args[0])
 	}
-	release := func() { _ = l.Unlock() }
-	if len(args) == 2 {
-		d, err := time.ParseDuration(args[1])
-		ts.Check(err)
-		timer := time.AfterFunc(d, release)
-		release = func() { timer.Stop(); _ = l.Unlock() }
+	ts.Defer(func() { _ = l.Unlock() })
+	ts.Value(locksKey{}).(map[string]*flock.Flock)[name] = l
+}
+
+// scriptFunlock lets go of a lock when some time has passed, while the script
+// goes on:
+//
+//	funlock .dvc/tmp/lock 1s
+func scriptFunlock(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: funlock file duration")
 	}
-	ts.Defer(release)
+	l := ts.Value(locksKey{}).(map[string]*flock.Flock)[ts.MkAbs(args[0])]
+	if l == nil {
+		ts.Fatalf("%s: not locked", args[0])
+	}
+	d, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	timer := time.AfterFunc(d, func() { _ = l.Unlock() })
+	ts.Defer(func() { timer.Stop() })
 }
 
 // unescape resolves Go's backslash escapes; every other byte stands for itself.
