@@ -7,13 +7,39 @@
 // stage and everything that goes into it. A [Record] says which digests a key
 // produced; it is written only after the objects it names are in the store.
 //
-// A store lives in one directory and uses one [Hash]: BLAKE3 in flow's native
-// format, MD5 in an existing DVC project, with DVC's own layout and directory
-// manifests. The algorithm is a value, never a branch through the code.
+// A [Scanner] tells what is in the workspace. A [Store] lives in one directory
+// and uses one [Hash]: BLAKE3 in flow's native format, MD5 in an existing DVC
+// project, with DVC's own layout and directory manifests. The algorithm is a
+// value, never a branch through the code.
 //
-// Objects are written to a temporary file in their final directory, made
-// read-only and renamed, so that a name either does not exist or names complete
-// content, also after a crash. Nothing read from disk is trusted beyond its
-// name: manifests are parsed strictly, their paths cannot leave the directory
-// they describe, and Verify rehashes.
+//	<dir>/files/<hash>/xx/rest[.dir]   objects (DVC 2.x: <dir>/xx/rest[.dir])
+//	<dir>/actions/xx/<key>.json        records
+//	<dir>/quarantine/<hash>/…          objects that were found to be corrupted
+//
+// # Writing
+//
+// Objects are verified, written to a temporary file of mode 0444 in the
+// directory they belong to, and renamed, so that a name either does not exist
+// or names complete content, also when the process is killed. Workspace files
+// are made beside the output and renamed. Temporary names begin with
+// [TempPrefix]; what is left of them is swept when it is an hour old.
+//
+// Nothing is synced to disk. After a power failure an object may be torn, but
+// its name tells what it should be; torn memos and records do not pass their
+// own check. All of them can be made again, and the loss is noticed: an object
+// that is empty, or not of the size its entry tells, is read before it is used.
+// Lock files, whose loss could not be noticed, are synced where they are
+// written.
+//
+// # Reading
+//
+// Nothing read from disk is trusted beyond its name. Manifests are hashed when
+// they are read and parsed strictly; their paths cannot leave the directory
+// they describe, and a checkout follows no symbolic link. As in DVC, a file's
+// object of mode 0444 is taken to be intact, one of another mode is read first.
+// [Store.Verify], CheckoutOptions.Verify and [Store.PutAs] read everything.
+// What is not what its name says goes to quarantine and counts as missing.
+//
+// No object shares writable bytes with the workspace: files are cloned or
+// copied, or, where hard or symbolic links are asked for, read-only.
 package cache

@@ -109,7 +109,7 @@ func (s *Store) materialize(ctx context.Context, sc *scratch, path string, d Dig
 
 // verify reads the object d.
 func (s *Store) verify(ctx context.Context, sc *scratch, d Digest, object string) error {
-	f, err := os.Open(object)
+	f, err := openFile(object, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func createMode(exec bool) fs.FileMode {
 
 // writeFile creates the file path and lets fill fill it.
 func writeFile(path string, exec bool, fill func(*os.File) error) (key FileInfoKey, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, createMode(exec))
+	f, err := openFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, createMode(exec))
 	if err != nil {
 		return key, err
 	}
@@ -169,7 +169,7 @@ func writeFile(path string, exec bool, fill func(*os.File) error) (key FileInfoK
 }
 
 func (s *Store) clone(ctx context.Context, sc *scratch, path string, d Digest, object string, exec, verify bool) (FileInfoKey, error) {
-	src, err := os.Open(object)
+	src, err := openFile(object, os.O_RDONLY, 0)
 	if err != nil {
 		return FileInfoKey{}, err
 	}
@@ -187,7 +187,7 @@ func (s *Store) clone(ctx context.Context, sc *scratch, path string, d Digest, o
 }
 
 func (s *Store) copyOut(ctx context.Context, sc *scratch, path string, d Digest, object string, exec, verify bool) (FileInfoKey, error) {
-	src, err := os.Open(object)
+	src, err := openFile(object, os.O_RDONLY, 0)
 	if err != nil {
 		return FileInfoKey{}, err
 	}
@@ -255,6 +255,9 @@ func (s *Store) relinkNeeded(abs string, d Digest, exec bool, size int64) bool {
 		want = Copy // the bytes are already private; cloning again gains little
 	}
 	is := s.linkOf(abs, d)
+	if is == Symlink && want == Copy && !s.ours(abs) {
+		return false // the user's own link
+	}
 	if is == Symlink && want == Symlink {
 		target, err := os.Readlink(abs)
 		return err != nil || target != s.Path(d)

@@ -35,14 +35,14 @@ func tempName(dir string) string {
 // returned handle.
 func (s *Store) createTemp(dir string) (*temp, error) {
 	path := tempName(dir)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o444)
+	f, err := openFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o444)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Somebody removed the directory since it was made, as gc may.
 		s.made.Delete(dir)
 		if err := s.mkdir(dir); err != nil {
 			return nil, err
 		}
-		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o444)
+		f, err = openFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o444)
 	}
 	if err != nil {
 		return nil, err

@@ -114,7 +114,7 @@ func (s *Store) ingest(ctx context.Context, sc *scratch, abs string, b Member, r
 			}
 		}
 	}
-	src, err := os.Open(abs)
+	src, err := openFile(abs, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", ErrChanged, err)
 	}
@@ -227,12 +227,17 @@ func (s *Store) adopt(ctx context.Context, sc *scratch, abs string, d Digest) (b
 		err = ErrChanged
 	}
 	if err == nil {
-		err = replace(tmp, path)
+		// Linking, unlike renaming, does not replace the object that another
+		// file of the same content has become meanwhile, and may be linked to.
+		if err = os.Link(tmp, path); errors.Is(err, fs.ErrExist) {
+			err = nil
+		}
 	}
 	if err != nil {
 		restore()
 		return false, err
 	}
+	_ = os.Remove(tmp) // one name too many at worst; swept later
 	s.learn(abs, d)
 	return true, nil
 }

@@ -203,7 +203,7 @@ func (it *item) look(typ fs.FileMode) (err error) {
 
 // list reads one directory.
 func (s *Scanner) list(dir string, lenient bool) ([]rawEntry, error) {
-	f, err := os.Open(dir)
+	f, err := openFile(dir, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}

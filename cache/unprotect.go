@@ -68,6 +68,10 @@ func (s *Store) unprotect(ctx context.Context, abs string) error {
 	if err != nil {
 		return err
 	}
+	var known Digest
+	if st, err := statPath(abs, true); err == nil {
+		known, _ = s.memo.Lookup(s.hash, abs, st.key)
+	}
 	tmp := tempName(filepath.Dir(abs))
 	exec := target.Mode()&0o111 != 0
 	clone := func(f *os.File) error {
@@ -83,6 +87,9 @@ func (s *Store) unprotect(ctx context.Context, abs string) error {
 	if err := replace(tmp, abs); err != nil {
 		_ = os.Remove(tmp) // the first error is the one to tell
 		return err
+	}
+	if !known.IsZero() {
+		s.learn(abs, known)
 	}
 	return nil
 }
