@@ -55,6 +55,12 @@ meta: {k: [1]}`), "x: 1\n")
 	}
 }
 
+func TestNullDescription(t *testing.T) {
+	if s := pipe(t, stage("cmd: x\ndesc: ${z}"), "z:\n").Stages[0]; s.Desc != "" {
+		t.Errorf("got %q", s.Desc)
+	}
+}
+
 func TestOutputsMerge(t *testing.T) {
 	set := pipe(t, stage("cmd: x\nplots: [q]\nmetrics: [m]\nouts: [a, {b: {cache: false}}, {a: {persist: true}}, {a: {cache: false}}, ./a]"), "")
 	var got []string

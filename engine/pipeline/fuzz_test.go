@@ -125,7 +125,8 @@ func FuzzPythonParams(f *testing.F) {
 		sites := map[string]pySite{}
 		m, err := parsePython(text, sites)
 		if err != nil {
-			if _, ok := err.(*pySyntax); !ok {
+			var e *pySyntax
+			if !errors.As(err, &e) {
 				t.Fatalf("error without a place: %T", err)
 			}
 			if _, err := decodePython("p.py", []byte(text)); err == nil {

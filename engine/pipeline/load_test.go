@@ -122,6 +122,43 @@ func TestDataFile(t *testing.T) {
 	}
 }
 
+func TestImport(t *testing.T) {
+	set := load(t, map[string]string{"d/x.dvc": `md5: 0c1b04dd0b3e6f4ce3c1e1bd3d4ea5bb
+frozen: true
+wdir: ..
+deps:
+- path: remote/x
+  repo:
+    url: https://example.com/r.git
+    rev_lock: 65e4c1b04dd0b3e6f4ce3c1e1bd3d4ea5bb0c1b0
+- path: https://example.com/f
+  etag: abcd
+outs:
+- md5: 46bbbe8aa98cc0714426e948474eaaf4
+  path: d/x
+  cache: false
+  persist: true
+  push: false
+  remote: r
+`})
+	s := set.Stages[0]
+	at := func(line, col int) Position { return Position{"d/x.dvc", line, col} }
+	wantDeps := []Dependency{
+		{Def: "remote/x", Path: "remote/x", URL: true, Pos: at(5, 9)},
+		{Def: "https://example.com/f", Path: "https://example.com/f", URL: true, Pos: at(9, 9)},
+	}
+	wantOuts := []Output{{Def: "d/x", Path: "d/x", Persist: true, Remote: "r", Pos: at(13, 9)}}
+	if !s.Frozen || s.Wdir != "." || s.WdirDef != ".." {
+		t.Errorf("got %+v", s)
+	}
+	if d := cmp.Diff(wantDeps, s.Deps); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(wantOuts, s.Outs); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestSyntaxFaults(t *testing.T) {
 	for name, text := range map[string]string{
 		"duplicate": "stages:\n  A: {cmd: a}\n  A: {cmd: b}\n",

@@ -86,6 +86,15 @@ func (p place) clean(where string) string {
 	return where
 }
 
+// inProject returns a directory relative to the root where possible: "sub",
+// ".", "../up", or an absolute path that leads elsewhere.
+func (p place) inProject(dir string) string {
+	if !isAbs(dir) {
+		return path.Clean(dir)
+	}
+	return p.clean(dir)
+}
+
 // isAbs also knows drive letters on Windows.
 func isAbs(p string) bool { return path.IsAbs(p) || filepath.IsAbs(p) }
 
