@@ -43,6 +43,20 @@ func (e *CheckoutError) Hint() string {
 	return "run `flow repro` to make what is missing again"
 }
 
+// UnsavedError lists the workspace files, absolute, that a checkout would
+// overwrite or delete and that are nowhere in the cache. They are untouched.
+type UnsavedError struct{ Paths []string }
+
+// Error lists the paths, in DVC's words.
+func (e *UnsavedError) Error() string {
+	return "Can't remove the following unsaved files without confirmation. Use `--force` to force.\n" + strings.Join(e.Paths, "\n")
+}
+
+// Hint says what the user can do.
+func (e *UnsavedError) Hint() string {
+	return "save them with `flow add` or `flow commit`, or let them go with --force"
+}
+
 // Checkout brings the recorded outputs into the workspace. Everything that can
 // be checked out is, also when something else is missing. With no targets it
 // also deletes what it checked out earlier and no stage declares any more, if
@@ -72,7 +86,7 @@ func (e *Engine) Checkout(ctx context.Context, req CheckoutRequest) (cache.Chang
 		all.Deleted = append(all.Deleted, gone...)
 	}
 	var failed []string
-	var unsaved *cache.UnsavedError
+	var unsaved *UnsavedError
 	for _, j := range jobs {
 		there := exists(e.abs(path.Join(j.path, j.within)))
 		ch, err := e.checkoutOne(ctx, req, j)
@@ -86,7 +100,7 @@ func (e *Engine) Checkout(ctx context.Context, req CheckoutRequest) (cache.Chang
 			continue
 		case errors.As(err, &keep):
 			if unsaved == nil {
-				unsaved = &cache.UnsavedError{}
+				unsaved = new(UnsavedError)
 			}
 			unsaved.Paths = append(unsaved.Paths, keep.Paths...)
 			continue
