@@ -116,11 +116,11 @@ type usageError struct {
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-// isUnknownCommand recognises cobra's error for a verb that does not exist; it
-// has no type of its own.
+// isUnknownCommand recognises cobra's errors for verbs and flags that do not exist
+// or exclude each other; they have no types of their own.
 func isUnknownCommand(err error) bool {
 	return strings.HasPrefix(err.Error(), "unknown command ") || strings.HasPrefix(err.Error(), "unknown flag: ") ||
-		strings.HasPrefix(err.Error(), "unknown shorthand flag: ")
+		strings.HasPrefix(err.Error(), "unknown shorthand flag: ") || strings.HasPrefix(err.Error(), "if any flags in the group ")
 }
 
 // interruptedBy reports whether err is only the echo of an interrupt.

@@ -75,19 +75,21 @@ func (a *app) callFunction(ctx context.Context, name string, args []string) (err
 // started: the one that the environment names or, started by hand, the only one
 // with that command.
 func (s *session) calledBy(name string, args []string) (*pipeline.Stage, error) {
+	if address := stageFromEnvironment(s.project); address != "" {
+		for _, dir := range s.callerDirs() {
+			for _, st := range s.set.Stages {
+				// The name in the command guards against a variable that
+				// was left over. It may be anywhere in a line of shell.
+				if !st.IsData() && st.Address(dir) == address && strings.Contains(strings.Join(st.Cmd.Steps(), "\n"), name) {
+					return st, nil
+				}
+			}
+		}
+	}
 	var callers []*pipeline.Stage
 	for _, st := range s.set.Stages {
 		if callsFunction(st, name, args) {
 			callers = append(callers, st)
-		}
-	}
-	if address := stageFromEnvironment(s.project); address != "" {
-		for _, dir := range s.callerDirs() {
-			for _, st := range s.set.Stages {
-				if !st.IsData() && st.Address(dir) == address && (slices.Contains(callers, st) || len(callers) == 0) {
-					return st, nil
-				}
-			}
 		}
 	}
 	// Stages of the same command in different directories are told apart by

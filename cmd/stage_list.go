@@ -81,10 +81,8 @@ func (a *app) listStages(f *listFlags, args []string) error {
 				continue
 			}
 			found, err := s.set.Resolve(arg, s.dir, false)
-			if err == nil && !f.recursive {
-				err = faultsOf(loadErr, found)
-			} else if err != nil && loadErr != nil {
-				err = loadErr // the file may be the one that could not be loaded
+			if faults := s.faultsOf(loadErr, arg); faults != nil {
+				err = faults
 			}
 			if err != nil {
 				return err
@@ -118,19 +116,23 @@ func (a *app) warnLeftOut(err error) {
 	}
 }
 
-// faultsOf returns the part of a load error that is about the files of the
-// given stages.
-func faultsOf(err error, list []*pipeline.Stage) error {
+// faultsOf returns the part of a load error that is about the file that a target
+// names, or is in.
+func (s *session) faultsOf(err error, target string) error {
 	var all, mine yaml12.Errors
 	if !errors.As(err, &all) {
 		return nil
 	}
+	file := "dvc.yaml"
+	if i := strings.LastIndexByte(target, ':'); i > 0 {
+		file = target[:i]
+	} else if strings.HasSuffix(target, "dvc.yaml") || strings.HasSuffix(target, ".dvc") {
+		file = target
+	}
+	rel, _ := s.project.Rel(s.abs(file))
 	for _, e := range all {
-		for _, st := range list {
-			if st.File == e.File {
-				mine = append(mine, e)
-				break
-			}
+		if e.File == rel {
+			mine = append(mine, e)
 		}
 	}
 	return mine.Err()

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -73,10 +74,10 @@ func (a *app) status(ctx context.Context, f *statusFlags, args []string) (err er
 	if err != nil {
 		return err
 	}
-	if _, gerr := s.engine.Graph(); gerr != nil {
-		a.warn(gerr.Error())
-	}
-	return a.printStatus(s, f, list)
+	// A faulty graph does not keep the stages from being compared, but repro
+	// would refuse it.
+	_, faults := s.engine.Graph()
+	return errors.Join(faults, a.printStatus(s, f, list))
 }
 
 // printStatus prints the stages that are not clean and returns the exit code

@@ -3,6 +3,7 @@ package cmd
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowrepro/flow/cache"
 	"github.com/flowrepro/flow/engine"
 	"github.com/flowrepro/flow/engine/pipeline"
 	"github.com/flowrepro/flow/project"
@@ -139,8 +141,13 @@ func (a *app) completeStages(_ *cobra.Command, args []string, prefix string) ([]
 
 // failed makes err end the program with 1 unless its kind has a code of its own.
 func failed(err error) error {
-	if err == nil {
-		return nil
+	var misplaced *cache.IgnoreFileError
+	if err == nil || errors.As(err, &misplaced) {
+		return err
+	}
+	var exit *exitError
+	if errors.As(err, &exit) {
+		return err
 	}
 	return &exitError{exitFailed, err}
 }

@@ -1,0 +1,94 @@
+//go:build !conformance
+
+package cmd_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScripts runs the scripts of testdata/script: each is a project and what
+// flow does in it. Besides testscript's own commands they have
+//
+//	code N program [argument]...   the program must end with the exit code N
+//
+// Those in both/ run in both formats, with $FORMAT and $CONTROL set, those in
+// native/ and dvc/ in that one.
+func TestScripts(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the scripts' stages are written for a POSIX shell")
+	}
+	for _, format := range []string{"native", "dvc"} {
+		t.Run(format, func(t *testing.T) {
+			dirs := []string{filepath.Join("testdata", "script", "both")}
+			own := filepath.Join("testdata", "script", format)
+			if _, err := os.Stat(own); err == nil {
+				dirs = append(dirs, own)
+			}
+			for _, dir := range dirs {
+				testscript.Run(t, params(t, dir, format))
+			}
+		})
+	}
+}
+
+func params(t *testing.T, dir, format string) testscript.Params {
+	outside := t.TempDir()
+	return testscript.Params{
+		Dir:                dir,
+		RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			// What belongs to the user lies outside the project.
+			home := filepath.Join(outside, filepath.Base(e.WorkDir))
+			if err := os.MkdirAll(home, 0o777); err != nil {
+				return err
+			}
+			control := ".flow"
+			if format == "dvc" {
+				control = ".dvc"
+			}
+			for _, kv := range [][2]string{
+				{"FORMAT", format}, {"CONTROL", control},
+				{"HOME", home}, {"SHELL", "/bin/sh"}, {"LC_ALL", "C.UTF-8"},
+				{"GIT_CONFIG_GLOBAL", filepath.Join(home, "gitconfig")}, {"GIT_CONFIG_NOSYSTEM", "1"},
+				{"GIT_AUTHOR_NAME", "A U Thor"}, {"GIT_AUTHOR_EMAIL", "author@example.com"},
+				{"GIT_COMMITTER_NAME", "A U Thor"}, {"GIT_COMMITTER_EMAIL", "author@example.com"},
+				{"GIT_CEILING_DIRECTORIES", filepath.Dir(e.WorkDir)},
+				{"DVC_GLOBAL_CONFIG_DIR", filepath.Join(home, "config")},
+				{"DVC_SYSTEM_CONFIG_DIR", filepath.Join(home, "system")},
+				{"XDG_CONFIG_HOME", filepath.Join(home, "xdg")},
+			} {
+				e.Setenv(kv[0], kv[1])
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": exitCode},
+	}
+}
+
+// exitCode is the command "code".
+func exitCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code number program [argument]...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("run %s: %v", args[1], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
