@@ -48,7 +48,7 @@ func (f *File) cut(doc *yaml12.Document, stages *pair) bool {
 		}
 	}
 	if stages == nil {
-		f.head, f.anchors = data, highestAnchor(data)
+		f.head = data
 		return true
 	}
 	m := stages.value
@@ -75,7 +75,6 @@ func (f *File) cut(doc *yaml12.Document, stages *pair) bool {
 	}
 	starts = append(starts, to)
 	f.head, f.open, f.foot, f.listed = data[:from], data[from:starts[0]], data[to:], true
-	f.anchors = highestAnchor(data)
 	for i, b := range f.blocks {
 		b.raw = data[starts[i]:starts[i+1]]
 		if !hasBlockText(m.Content[2*i+1]) {

@@ -42,7 +42,6 @@ func parseFast(data []byte) *File {
 		f.put(b)
 		rest, text = rest[size:], text[size:]
 	}
-	f.anchors = highestAnchor(data)
 	return f
 }
 

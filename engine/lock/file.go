@@ -22,8 +22,6 @@ type File struct {
 	listed bool
 	blocks []*block
 	index  map[string]int
-	// anchors is the highest number of an anchor in the text.
-	anchors int
 }
 
 // block is one stage and its text.
@@ -115,8 +113,10 @@ func (f *File) Empty() bool {
 // Encode returns the text of the lock.
 func (f *File) Encode() []byte {
 	size := len(f.head) + len(f.open) + len(f.foot)
+	anchors := max(highestAnchor(f.head), highestAnchor(f.foot))
 	for _, b := range f.blocks {
 		size += max(len(b.raw), 256) + len(b.tail)
+		anchors = max(anchors, highestAnchor(b.raw))
 	}
 	out := append(make([]byte, 0, size), f.head...)
 	switch {
@@ -128,7 +128,7 @@ func (f *File) Encode() []byte {
 	for _, b := range f.blocks {
 		if b.raw == nil {
 			from := len(out)
-			out = yaml12.AppendEmitAt(out, oneItem(b.name, b.stage.Map()), 2, &f.anchors)
+			out = yaml12.AppendEmitAt(out, oneItem(b.name, b.stage.Map()), 2, &anchors)
 			b.raw = bytes.Clone(out[from:])
 		} else {
 			out = append(out, b.raw...)
@@ -211,12 +211,12 @@ func (f *File) rewrite(d *decoder, stages *pair) {
 	pairs, _ := d.pairs(d.doc.Root, "a lock file")
 	f.open = []byte(stagesLine)
 	f.listed = stages != nil
-	target := &f.head
+	target, anchors := &f.head, 0
 	for _, p := range pairs {
 		if p.name == "stages" {
 			target = &f.foot
 			continue
 		}
-		*target = yaml12.AppendEmitAt(*target, oneItem(p.name, d.value(p.value)), 0, &f.anchors)
+		*target = yaml12.AppendEmitAt(*target, oneItem(p.name, d.value(p.value)), 0, &anchors)
 	}
 }

@@ -27,7 +27,7 @@ func Merge(base, ours, theirs []byte) (merged []byte, conflicts []string, err er
 		}
 	}
 	b, o, t := files[0], files[1], files[2]
-	out := &File{open: o.open, listed: o.listed || t.listed, index: map[string]int{}, anchors: max(o.anchors, t.anchors)}
+	out := &File{open: o.open, listed: o.listed || t.listed, index: map[string]int{}}
 	if len(o.blocks) == 0 {
 		out.open = t.open
 	}
