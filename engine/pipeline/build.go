@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/flowrepro/flow/internal/yaml12"
 )
@@ -233,10 +234,26 @@ func (b *builder) out(n, flags *node, field string, kind OutputKind) {
 			}
 		}
 	}
-	if b.o.Ignored != nil && !url && !isAbs(where) && where != "." && b.o.Ignored(where, false) {
+	if !url && b.ignoredOutput(where) {
 		b.fault(n, field, fmt.Sprintf("Path '%s' is ignored by .dvcignore", b.abs(where)),
 			"change the patterns of .dvcignore or the path")
 		return
 	}
 	b.s.Outs = append(b.s.Outs, o)
+}
+
+// ignoredOutput reports whether .dvcignore hides an output. Patterns for
+// directories count once the output is one.
+func (b *builder) ignoredOutput(where string) bool {
+	if b.o.Ignored == nil || isAbs(where) || where == "." {
+		return false
+	}
+	if b.o.Ignored(where, false) {
+		return true
+	}
+	if !b.o.Ignored(where, true) {
+		return false
+	}
+	fi, err := os.Stat(b.abs(where))
+	return err == nil && fi.IsDir()
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -178,12 +179,23 @@ func TestPathFaults(t *testing.T) {
 			t.Errorf("%s: got %s (kind %d), want %s", tt.name, got, list[0].Kind, tt.want)
 		}
 	}
+}
+
+func TestIgnoredOutput(t *testing.T) {
 	_, err := Load(Options{
-		Root:    project(t, map[string]string{"dvc.yaml": stage("cmd: x\ndeps: [in.log]\nouts: [a.log]")}),
-		Ignored: func(rel string, _ bool) bool { return strings.HasSuffix(rel, ".log") },
+		Root: project(t, map[string]string{"dvc.yaml": stage("cmd: x\ndeps: [in.log]\nouts: [a.log, plain, is/dir, not/dir, s3://b/x.log]"), "is/dir/f": ""}),
+		Ignored: func(rel string, dir bool) bool {
+			return strings.HasSuffix(rel, ".log") || dir && strings.HasSuffix(rel, "/dir")
+		},
 	})
-	if err == nil || !strings.Contains(err.Error(), "a.log' is ignored by .dvcignore") || strings.Contains(err.Error(), "in.log") {
-		t.Errorf("ignored output: %v", err)
+	var list yaml12.Errors
+	if !errors.As(err, &list) || len(list) != 2 {
+		t.Fatalf("got %v, want two faults", err)
+	}
+	for i, want := range []string{"a.log' is ignored by .dvcignore", "dir' is ignored by .dvcignore"} {
+		if !strings.Contains(list[i].Msg, want) || list[i].Kind != yaml12.Graph {
+			t.Errorf("got %+v, want %s", list[i], want)
+		}
 	}
 }
 
