@@ -199,5 +199,5 @@ func (w *stageOutput) flush() {
 }
 
 func (w *stageOutput) emit(b []byte) {
-	w.e.emit(Event{Kind: OutputLine, Stage: w.n.name, Index: w.n.index, Text: string(b)})
+	w.e.emit(Event{Kind: OutputLine, Stage: w.n.name, Index: w.n.place, Text: string(b)})
 }
