@@ -182,7 +182,7 @@ func TestMemoSurvivesDamage(t *testing.T) {
 			t.Errorf("%s: %d hits after saving again", name, n)
 		}
 	}
-	for range 200 {
+	for range 60 {
 		data := append([]byte(nil), good...)
 		i := r.IntN(len(data))
 		data[i] ^= 1 << r.IntN(8)

@@ -313,10 +313,17 @@ func (s *Store) check(d Digest, size int64) (presence, error) {
 	if !suspect {
 		return present, nil
 	}
-	return s.rehash(d, path, st.mode.Perm())
+	return s.rehash(d, path, st)
 }
 
-func (s *Store) rehash(d Digest, path string, perm fs.FileMode) (presence, error) {
+func (s *Store) rehash(d Digest, path string, st fileStat) (presence, error) {
+	// The memo spares reading again and again what another user owns, and we
+	// therefore cannot make 0444.
+	plain := d
+	plain.dir = false
+	if got, ok := s.memo.Lookup(d.Hash(), path, st.key); ok && got == plain {
+		return present, nil
+	}
 	var sc scratch
 	r, err := sc.hashPath(context.Background(), d.Hash(), path, time.Now, nil)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -333,8 +340,8 @@ func (s *Store) rehash(d Digest, path string, perm fs.FileMode) (presence, error
 		}
 		return corrupt, nil
 	}
-	if perm != 0o444 {
-		_ = os.Chmod(path, 0o444) // fails when it is another user's, which is fine
+	if st.mode.Perm() != 0o444 && os.Chmod(path, 0o444) != nil {
+		s.memo.Add(path, r.info, plain, r.began)
 	}
 	return present, nil
 }
