@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"sort"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/flowrepro/flow/engine"
 	"github.com/flowrepro/flow/engine/pipeline"
@@ -114,7 +114,7 @@ func (a *app) repro(ctx context.Context, f *reproFlags, args []string) (err erro
 	if f.req.Dry {
 		return nil
 	}
-	return a.trackChanges(s, changes.files())
+	return a.trackChanges(ctx, s, changes.files())
 }
 
 // setParams applies -S to the project's parameter files, before anything reads
@@ -150,19 +150,7 @@ func (a *app) reproTargets(s *session, f *reproFlags, args []string) ([]*pipelin
 			list = append(list, found...)
 			continue
 		}
-		abs, err := filepath.Abs(dir)
-		if err != nil {
-			return nil, fmt.Errorf("find directory '%s': %w", dir, err)
-		}
-		rel, ok := s.project.Rel(abs)
-		if !ok {
-			return nil, fmt.Errorf("directory '%s' is outside of the project", dir)
-		}
-		for _, st := range s.set.Stages {
-			if d := path.Dir(st.File); rel == "." || d == filepath.ToSlash(rel) || strings.HasPrefix(d, filepath.ToSlash(rel)+"/") {
-				list = append(list, st)
-			}
-		}
+		list = append(list, s.set.ResolveDir(dir, s.dir)...)
 	}
 	return list, nil
 }
@@ -189,13 +177,13 @@ func afterKeepGoing(f *reproFlags, res *engine.Result, err error) error {
 }
 
 // trackChanges stages the files that changed in Git, or says how to.
-func (a *app) trackChanges(s *session, files []string) error {
+func (a *app) trackChanges(ctx context.Context, s *session, files []string) error {
 	g, ok := s.project.Git()
-	if !ok || len(files) == 0 || s.project.Config.Bool("core", "no_scm") {
+	if !ok || len(files) == 0 || s.project.Config.Bool("core", "no_scm", false) {
 		return nil
 	}
 	sort.Strings(files)
-	if s.project.Config.Bool("core", "autostage") {
+	if s.project.Config.Bool("core", "autostage", false) {
 		abs := make([]string, len(files))
 		for i, f := range files {
 			abs[i] = filepath.Join(s.cwd, f)
@@ -203,7 +191,7 @@ func (a *app) trackChanges(s *session, files []string) error {
 				abs[i] = f
 			}
 		}
-		return g.Add(abs...)
+		return g.Add(ctx, abs...)
 	}
 	a.print("\nTo track the changes with git, run:\n\n\tgit add %s\n\nTo enable auto staging, run:\n\n\tflow config core.autostage true\n",
 		strings.Join(files, " "))
@@ -215,7 +203,11 @@ func (a *app) confirmStage() func(string) bool {
 	in := bufio.NewReader(a.stdin)
 	return func(stage string) bool {
 		fmt.Fprintf(a.stdout, "Going to reproduce stage: '%s'. Are you sure you want to continue? [y/n]: ", stage)
-		return readYes(in)
+		yes := readYes(in)
+		if f, ok := a.stdin.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+			fmt.Fprintln(a.stdout) // nobody's Enter ended the line
+		}
+		return yes
 	}
 }
 

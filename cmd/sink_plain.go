@@ -97,56 +97,52 @@ func (p *plainSink) state(st *plainStage, e engine.Event) {
 	}
 	switch e.State {
 	case engine.Skipped:
-		p.begin(e.Index, false)
 		if e.Data {
-			p.say(e.Index, "'%s' didn't change, skipping\n", e.Stage)
+			p.begin(e.Index, false, "'%s' didn't change, skipping\n", e.Stage)
 		} else {
-			p.say(e.Index, "Stage '%s' didn't change, skipping\n", e.Stage)
+			p.begin(e.Index, false, "Stage '%s' didn't change, skipping\n", e.Stage)
 		}
 	case engine.Running:
-		p.begin(e.Index, true)
-		p.say(e.Index, "Running stage '%s':\n", e.Stage)
+		p.begin(e.Index, true, "Running stage '%s':\n", e.Stage)
 		if p.explain {
 			for _, r := range e.Reasons {
 				p.say(e.Index, "  because %s\n", r)
 			}
 		}
 	case engine.Restored:
-		p.begin(e.Index, true)
-		p.say(e.Index, "Stage '%s' is cached - skipping run, checking out outputs\n", e.Stage)
+		p.begin(e.Index, true, "Stage '%s' is cached - skipping run, checking out outputs\n", e.Stage)
 	case engine.Verified:
-		p.begin(e.Index, true)
 		if e.Data {
-			p.say(e.Index, "Verifying data sources in stage: '%s'\n", e.Stage)
+			p.begin(e.Index, true, "Verifying data sources in stage: '%s'\n", e.Stage)
 		} else {
-			p.say(e.Index, "Verifying outputs in frozen stage: '%s'\n", e.Stage)
+			p.begin(e.Index, true, "Verifying outputs in frozen stage: '%s'\n", e.Stage)
 		}
 	}
 	st.final = e.State.Final()
 }
 
-// begin opens a stage's text: a blank line stands between it and one before it
-// that did something.
-func (p *plainSink) begin(place int, acts bool) {
+// begin opens a stage's text with its first line: a blank line stands between
+// it and a stage before it that did something. What was held until then, such
+// as the lock's lines of a restored stage, follows.
+func (p *plainSink) begin(place int, acts bool, format string, stage string) {
 	st := &p.stages[place]
 	if st.begun {
 		return
 	}
 	st.begun, st.acted = true, acts
-	// What was held before the heading (the lock's lines of a restored stage)
-	// follows it.
 	held := st.held
 	st.held = nil
 	if place == p.head {
 		p.heading(st)
 	}
+	p.say(place, format, stage)
 	for _, h := range held {
 		p.put(place, h)
 	}
 }
 
 func (p *plainSink) heading(st *plainStage) {
-	if p.spoke && st.begun {
+	if p.spoke && st.begun && !p.quiet {
 		p.write(piece{[]byte("\n"), false})
 	}
 	p.spoke = false

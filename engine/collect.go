@@ -91,6 +91,13 @@ func (e *Engine) Collect(ctx context.Context, req CollectRequest) (*CollectRepor
 		return nil, fmt.Errorf("list records: %w", err)
 	}
 	rep.Records = len(stale)
+	if e.runs != nil {
+		runs, err := e.runs.Prune(func(s *lock.Stage) bool { return !e.needs(s, gone) }, req.Dry)
+		if err != nil {
+			return nil, err
+		}
+		rep.Records += runs
+	}
 	if req.Dry {
 		return rep, nil
 	}
@@ -141,6 +148,17 @@ func (e *Engine) lostMember(d cache.Digest, gone map[cache.Digest]bool) bool {
 	}
 	for _, member := range m.Members {
 		if gone[member.Digest] {
+			return true
+		}
+	}
+	return false
+}
+
+// needs reports whether an entry of the run cache names what is going.
+func (e *Engine) needs(s *lock.Stage, gone map[cache.Digest]bool) bool {
+	for i := range s.Outs {
+		c, err := e.cacheEntry(&s.Outs[i])
+		if err != nil || gone[c.Digest] || e.lostMember(c.Digest, gone) {
 			return true
 		}
 	}

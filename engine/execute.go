@@ -119,7 +119,7 @@ func (e *Engine) runCommand(ctx context.Context, n *node, req *Request, v *verdi
 
 // lockPaths tells other processes what this stage reads and writes.
 func (e *Engine) lockPaths(ctx context.Context, n *node) (func(), error) {
-	o := project.PathLocks{Cmd: e.opt.Command, Wait: e.opt.Wait}
+	o := project.PathLocks{Cmd: e.opt.Command, Wait: e.opt.Wait, Warn: func(text string) { e.warn(n, text, "") }}
 	for _, d := range n.Deps {
 		o.Read = append(o.Read, e.abs(d.Path))
 	}

@@ -36,7 +36,16 @@ type lockFile struct {
 	file  *lock.File
 	data  []byte // as last read or written; nil when the file does not exist
 	stamp stamp
-	dirty map[string]*lock.Stage // not yet on disk; nil value: to be removed
+	dirty map[string]*lock.Stage // not yet in file; nil value: to be removed
+	// added are the stages that this run has appended, in the order of the
+	// file, which is kept to be that of the plan, whatever finished first.
+	added []placed
+	place map[string]int // of the stages in dirty
+}
+
+type placed struct {
+	place int
+	name  string
 }
 
 // stamp tells whether a file was replaced since it was read.
@@ -65,7 +74,7 @@ func (l *lockFiles) load(pipelineFile string) (*lockFile, error) {
 	if f := l.byPath[p]; f != nil {
 		return f, nil
 	}
-	f := &lockFile{path: p, dirty: map[string]*lock.Stage{}}
+	f := &lockFile{path: p, dirty: map[string]*lock.Stage{}, place: map[string]int{}}
 	if err := f.read(l.e.abs(p)); err != nil {
 		return nil, err
 	}
@@ -105,8 +114,16 @@ func (l *lockFiles) stage(n *node) (*lock.Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, _ := f.file.Stage(n.Name)
-	return s, nil
+	return f.stage(n.Name), nil
+}
+
+// stage returns the newest record of a stage, nil if there is none.
+func (f *lockFile) stage(name string) *lock.Stage {
+	if s, ok := f.dirty[name]; ok {
+		return s
+	}
+	s, _ := f.file.Stage(name)
+	return s
 }
 
 // set records a stage. It is in memory on return and on disk within flushEvery
@@ -118,13 +135,12 @@ func (l *lockFiles) set(ctx context.Context, n *node, s *lock.Stage) (created, u
 	if err != nil {
 		return false, false, err
 	}
-	old, ok := f.file.Stage(n.Name)
-	if ok && old.Equal(s) {
+	if old := f.stage(n.Name); old != nil && old.Equal(s) {
 		return false, false, nil
 	}
 	created = f.data == nil && len(f.dirty) == 0
-	f.file.Set(n.Name, s)
 	f.dirty[n.Name] = s
+	f.place[n.Name] = n.place
 	if l.last.IsZero() {
 		l.last = l.e.opt.Now()
 	}
@@ -142,7 +158,7 @@ func (l *lockFiles) remove(pipelineFile, name string) error {
 	if err != nil {
 		return err
 	}
-	if f.file.Remove(name) {
+	if f.stage(name) != nil {
 		f.dirty[name] = nil
 	}
 	return nil
@@ -193,23 +209,12 @@ func (l *lockFiles) flushLocked() error {
 // was read, its stages are kept and only ours are changed.
 func (f *lockFile) write(abs string) error {
 	if stampOf(abs) != f.stamp {
-		mine := f.dirty
 		if err := f.read(abs); err != nil {
 			return err
 		}
-		names := make([]string, 0, len(mine))
-		for n := range mine {
-			names = append(names, n)
-		}
-		sort.Strings(names)
-		for _, n := range names {
-			if mine[n] == nil {
-				f.file.Remove(n)
-			} else {
-				f.file.Set(n, mine[n])
-			}
-		}
+		f.added = nil
 	}
+	f.apply()
 	data := f.file.Encode()
 	if len(f.file.Names()) == 0 && f.file.Empty() {
 		if err := os.Remove(abs); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -225,6 +230,45 @@ func (f *lockFile) write(abs string) error {
 	f.stamp = stampOf(abs)
 	clear(f.dirty)
 	return nil
+}
+
+// apply brings what is dirty into the file: known stages in their place, new
+// ones at the end in the order of the plan.
+func (f *lockFile) apply() {
+	var fresh []placed
+	names := make([]string, 0, len(f.dirty))
+	for name := range f.dirty {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		switch _, known := f.file.Stage(name); {
+		case f.dirty[name] == nil:
+			f.file.Remove(name)
+		case known:
+			f.file.Set(name, f.dirty[name])
+		default:
+			fresh = append(fresh, placed{f.place[name], name})
+		}
+	}
+	if len(fresh) == 0 {
+		return
+	}
+	sort.SliceStable(fresh, func(i, j int) bool { return fresh[i].place < fresh[j].place })
+	for k := len(f.added); k > 0 && f.added[k-1].place > fresh[0].place; k-- {
+		last := f.added[k-1]
+		f.added = f.added[:k-1]
+		if s, ok := f.file.Stage(last.name); ok {
+			f.dirty[last.name] = s
+			f.file.Remove(last.name)
+			fresh = append(fresh, last)
+		}
+	}
+	sort.SliceStable(fresh, func(i, j int) bool { return fresh[i].place < fresh[j].place })
+	for _, p := range fresh {
+		f.file.Set(p.name, f.dirty[p.name])
+		f.added = append(f.added, p)
+	}
 }
 
 // writeDurably replaces a file: the new content is on disk before the name

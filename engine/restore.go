@@ -77,7 +77,7 @@ func (e *Engine) verify(ctx context.Context, n *node, req *Request, v *verdict) 
 	var lost []string
 	for i := range v.outs {
 		if v.outs[i].content.missing() {
-			lost = append(lost, "'"+v.outs[i].out.Def+"'")
+			lost = append(lost, v.outs[i].out.Def)
 		}
 	}
 	if len(lost) > 0 {

@@ -184,3 +184,31 @@ func sameInputs(a, b *Stage) bool {
 	}
 	return true
 }
+
+// Prune removes the entries that keep refuses, and returns how many those are;
+// with dry it only counts.
+func (c *RunCache) Prune(keep func(*Stage) bool, dry bool) (int, error) {
+	files, err := filepath.Glob(filepath.Join(c.Dir, "??", "*", "*"))
+	if err != nil {
+		return 0, fmt.Errorf("list runs: %w", err)
+	}
+	gone := 0
+	for _, f := range files {
+		if !isHash(filepath.Base(f)) {
+			continue
+		}
+		s, err := c.read(f)
+		if err != nil || keep(s) {
+			continue
+		}
+		gone++
+		if dry {
+			continue
+		}
+		if err := os.Remove(f); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return gone, fmt.Errorf("remove run: %w", err)
+		}
+		_ = os.Remove(filepath.Dir(f)) // only goes when it is empty
+	}
+	return gone, nil
+}
