@@ -67,11 +67,6 @@ func (a *app) checkout(ctx context.Context, f *checkoutFlags, args []string) (er
 		}
 	}
 	changes, err := s.engine.Checkout(ctx, f.req)
-	var unsaved *cache.UnsavedError
-	if errors.As(err, &unsaved) {
-		err = &hinted{errors.New("Can't remove the following unsaved files without confirmation. Use `--force` to force.\n" + //nolint:staticcheck,revive // DVC's words
-			strings.Join(unsaved.Paths, "\n")), "flow add and flow commit save changes; --force discards them"}
-	}
 	if perr := a.printCheckout(f, changes, err); err == nil {
 		err = perr
 	}

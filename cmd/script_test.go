@@ -1,5 +1,3 @@
-//go:build !conformance
-
 package cmd_test
 
 import (
