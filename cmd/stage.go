@@ -75,16 +75,8 @@ func (a *app) callFunction(ctx context.Context, name string, args []string) (err
 // started: the one that the environment names or, started by hand, the only one
 // with that command.
 func (s *session) calledBy(name string, args []string) (*pipeline.Stage, error) {
-	if address := stageFromEnvironment(s.project); address != "" {
-		for _, dir := range s.callerDirs() {
-			for _, st := range s.set.Stages {
-				// The name in the command guards against a variable that
-				// was left over. It may be anywhere in a line of shell.
-				if !st.IsData() && st.Address(dir) == address && strings.Contains(strings.Join(st.Cmd.Steps(), "\n"), name) {
-					return st, nil
-				}
-			}
-		}
+	if st := s.fromEnvironment(name); st != nil {
+		return st, nil
 	}
 	var callers []*pipeline.Stage
 	for _, st := range s.set.Stages {
@@ -112,33 +104,52 @@ func (s *session) calledBy(name string, args []string) (*pipeline.Stage, error) 
 		"choose one with `flow stage run`"}
 }
 
-// stageFromEnvironment returns the address of the running stage. It is of no
-// use when it belongs to another project.
-func stageFromEnvironment(p *project.Project) string {
-	if root := os.Getenv("DVC_ROOT"); root != "" {
-		if here, err := filepath.EvalSymlinks(p.Root); err == nil {
-			if there, err := filepath.EvalSymlinks(root); err == nil && here != there {
-				return ""
-			}
+// fromEnvironment finds the stage that the program which started this process
+// says it runs; nil when there is none. Flow gives the address seen from the
+// root, DVC the one seen from where it was started, which is not known here: of
+// the stages it can mean, the one that works in this directory is meant. That
+// the command has the function's name guards against variables left over.
+func (s *session) fromEnvironment(name string) *pipeline.Stage {
+	if !sameRoot(s.project, os.Getenv("DVC_ROOT")) {
+		return nil
+	}
+	address := os.Getenv("DVC_STAGE")
+	exact := os.Getenv("FLOW_STAGE") == address
+	bare := address[strings.LastIndexByte(address, ':')+1:]
+	var byAddress, byPlace *pipeline.Stage
+	for _, st := range s.set.Stages {
+		if st.IsData() || !strings.Contains(strings.Join(st.Cmd.Steps(), "\n"), name) {
+			continue
+		}
+		matches := st.Address(".") == address
+		here := st.Wdir == s.dir && st.Name == bare
+		switch {
+		case matches && (exact || here):
+			return st
+		case matches:
+			byAddress = st
+		case here:
+			byPlace = st
 		}
 	}
-	if v := os.Getenv("FLOW_STAGE"); v != "" {
-		return v
+	if byPlace != nil {
+		return byPlace
 	}
-	return os.Getenv("DVC_STAGE")
+	return byAddress
 }
 
-// callerDirs are the directories that an address from the environment may be
-// relative to: the root or, when DVC was started below it, the shell's
-// directory, which DVC leaves in PWD.
-func (s *session) callerDirs() []string {
-	dirs := []string{"."}
-	if pwd := os.Getenv("PWD"); pwd != "" {
-		if rel, ok := s.project.Rel(pwd); ok {
-			dirs = append(dirs, filepath.ToSlash(rel))
-		}
+// sameRoot reports whether a root from the environment, if there is one, is
+// this project's.
+func sameRoot(p *project.Project, root string) bool {
+	if root == "" {
+		return true
 	}
-	return dirs
+	here, err := os.Stat(p.Root)
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(root)
+	return err == nil && os.SameFile(here, there)
 }
 
 // callsFunction reports whether one of the stage's commands is
