@@ -15,6 +15,7 @@ import (
 
 type buildParams struct {
 	Penalty      string  `param:"penalty"`
+	Solver       string  `param:"solver"`
 	C            float64 `param:"c"`
 	Tol          float64 `param:"tol"`
 	MaxIter      int     `param:"max_iter"`
@@ -24,11 +25,11 @@ type buildParams struct {
 // build trains the classifier.
 func build(ctx context.Context, c *stages.Call) error {
 	o := linear.DefaultOptions()
-	p := buildParams{Penalty: o.Penalty, C: o.C, Tol: o.Tol, MaxIter: o.MaxIter, FitIntercept: o.Intercept}
+	p := buildParams{Penalty: o.Penalty, Solver: o.Solver, C: o.C, Tol: o.Tol, MaxIter: o.MaxIter, FitIntercept: o.Intercept}
 	if err := c.Params.Decode("model_building", &p); err != nil {
 		return err
 	}
-	o.Penalty, o.C, o.Tol, o.MaxIter, o.Intercept = p.Penalty, p.C, p.Tol, p.MaxIter, p.FitIntercept
+	o.Penalty, o.Solver, o.C, o.Tol, o.MaxIter, o.Intercept = p.Penalty, p.Solver, p.C, p.Tol, p.MaxIter, p.FitIntercept
 	if err := o.Check(); err != nil {
 		return fmt.Errorf("model_building: %w", err)
 	}

@@ -25,6 +25,9 @@ func TestVersionsPinOutputs(t *testing.T) {
 	if err := p.run(context.Background(), len(declared)); err != nil {
 		t.Fatal(err)
 	}
+	if runtime.GOARCH != "amd64" {
+		t.Skip("gonum's vector code rounds differently on other processors; the pins are those of amd64")
+	}
 	golden := filepath.Join("testdata", "versions.json")
 	pins := map[string]pin{}
 	if data, err := os.ReadFile(golden); err == nil {

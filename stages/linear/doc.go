@@ -7,9 +7,10 @@
 // with R(w) = ½‖w‖² or ‖w‖₁, the intercept b being free of penalty: the
 // problem that scikit-learn's LogisticRegression states. (Its liblinear solver
 // penalizes the intercept too.) Both problems are convex, so the solver does not change the
-// model: for the L2 penalty it is a truncated Newton method whose linear
-// systems are solved by preconditioned conjugate gradients, for the L1 penalty
-// coordinate descent on Newton's model of the objective. [Result] says whether
+// model: for the L2 penalty it is gonum's limited-memory BFGS or a truncated
+// Newton method whose linear systems are solved by preconditioned conjugate
+// gradients, for the L1 penalty coordinate descent on Newton's model of the
+// objective. [Result] says whether
 // the tolerance was reached.
 //
 // The matrix is kept by rows and by columns, so that every sum belongs to one

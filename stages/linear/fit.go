@@ -15,10 +15,18 @@ const (
 	L1 = "l1"
 )
 
+// The solvers of the L2 problem, by scikit-learn's names. L1 has one of its own.
+const (
+	LBFGS    = "lbfgs"     // gonum's limited-memory BFGS
+	NewtonCG = "newton-cg" // truncated Newton: fewer, costlier iterations
+)
+
 // Options of Fit.
 type Options struct {
 	// Penalty is L2 or L1.
 	Penalty string
+	// Solver is LBFGS or NewtonCG; it does not count for L1.
+	Solver string
 	// C weighs the data against the penalty.
 	C float64
 	// Intercept fits b; otherwise it is 0.
@@ -37,7 +45,7 @@ type Options struct {
 
 // DefaultOptions are L2, C 1, with an intercept.
 func DefaultOptions() Options {
-	return Options{Penalty: L2, C: 1, Intercept: true, Tol: 1e-4, MaxIter: 1000}
+	return Options{Penalty: L2, Solver: LBFGS, C: 1, Intercept: true, Tol: 1e-4, MaxIter: 1000}
 }
 
 // Check reports the first option that makes no sense.
@@ -45,6 +53,8 @@ func (o Options) Check() error {
 	switch {
 	case o.Penalty != L1 && o.Penalty != L2:
 		return fmt.Errorf("penalty %q: want l1 or l2", o.Penalty)
+	case o.Solver != LBFGS && o.Solver != NewtonCG:
+		return fmt.Errorf("solver %q: want lbfgs or newton-cg", o.Solver)
 	case !(o.C > 0) || math.IsInf(o.C, 1):
 		return fmt.Errorf("C %v: want a positive number", o.C)
 	case !(o.Tol > 0 && o.Tol < 1):
@@ -93,10 +103,13 @@ func Fit(ctx context.Context, x *features.CSR, y []int, o Options) (*Result, err
 	p := &problem{x: newMatrix(x, o.Workers), y: sign, o: o}
 	var r *Result
 	var err error
-	if o.Penalty == L1 {
+	switch {
+	case o.Penalty == L1:
 		r, err = p.coordinates(ctx)
-	} else {
+	case o.Solver == NewtonCG:
 		r, err = p.newton(ctx)
+	default:
+		r, err = p.lbfgs(ctx)
 	}
 	if err != nil {
 		return nil, err
