@@ -122,9 +122,9 @@ func (b Bound) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads a number: a share when it has a point or an exponent.
 func (b *Bound) UnmarshalJSON(data []byte) error {
-	var n json.Number
-	if err := json.Unmarshal(data, &n); err != nil {
-		return err
+	var n json.Number // which accepts a quoted number too
+	if err := json.Unmarshal(data, &n); err != nil || data[0] == '"' {
+		return fmt.Errorf("%s: want a number", data)
 	}
 	if strings.ContainsAny(n.String(), ".eE") {
 		f, err := n.Float64()

@@ -29,6 +29,24 @@ func (m *CSR) Row(i int) ([]int32, []float64) {
 // Check verifies the invariants of the type. It is for matrices that come
 // from outside.
 func (m *CSR) Check() error {
+	if err := m.checkOffsets(); err != nil {
+		return err
+	}
+	for i := range m.Rows {
+		last := int32(-1)
+		cols, _ := m.Row(i)
+		for _, c := range cols {
+			if c <= last || int(c) >= m.Cols {
+				return fmt.Errorf("matrix: row %d: column %d out of order or range", i, c)
+			}
+			last = c
+		}
+	}
+	return nil
+}
+
+// checkOffsets verifies that every row can be sliced.
+func (m *CSR) checkOffsets() error {
 	switch {
 	case m.Rows < 0 || m.Cols < 0:
 		return errors.New("matrix: negative shape")
@@ -39,20 +57,9 @@ func (m *CSR) Check() error {
 	case m.Indptr[0] != 0 || m.Indptr[m.Rows] != int64(len(m.Data)):
 		return errors.New("matrix: row offsets do not cover the values")
 	}
-	// All offsets first: a row's slice is only safe once they ascend.
 	for i := range m.Rows {
 		if m.Indptr[i] > m.Indptr[i+1] {
 			return fmt.Errorf("matrix: row %d: offsets descend", i)
-		}
-	}
-	for i := range m.Rows {
-		last := int32(-1)
-		cols, _ := m.Row(i)
-		for _, c := range cols {
-			if c <= last || int(c) >= m.Cols {
-				return fmt.Errorf("matrix: row %d: column %d out of order or range", i, c)
-			}
-			last = c
 		}
 	}
 	return nil

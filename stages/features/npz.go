@@ -10,6 +10,8 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
+	"sort"
 )
 
 // WriteNPZ writes a matrix as scipy.sparse.save_npz lays it out, without
@@ -159,7 +161,29 @@ func readNPZ(r io.ReaderAt, size int64) (*CSR, error) {
 			return nil, fmt.Errorf("value %d is %v", i, x)
 		}
 	}
+	if err := m.checkOffsets(); err != nil {
+		return nil, err
+	}
+	// SciPy does not keep the columns of a row in order.
+	for i := range m.Rows {
+		if cols, values := m.Row(i); !slices.IsSorted(cols) {
+			sort.Sort(byColumn{cols, values})
+		}
+	}
 	return m, m.Check()
+}
+
+// byColumn sorts a row.
+type byColumn struct {
+	cols   []int32
+	values []float64
+}
+
+func (r byColumn) Len() int           { return len(r.cols) }
+func (r byColumn) Less(i, j int) bool { return r.cols[i] < r.cols[j] }
+func (r byColumn) Swap(i, j int) {
+	r.cols[i], r.cols[j] = r.cols[j], r.cols[i]
+	r.values[i], r.values[j] = r.values[j], r.values[i]
 }
 
 // readArray reads an entry. What the archive says of its size is only

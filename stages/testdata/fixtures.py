@@ -1,6 +1,8 @@
 """Makes the fixtures that the stage packages are tested against.
 
-Run in this directory, with numpy, scipy, scikit-learn and nltk installed:
+Run in this directory, with numpy, scipy, scikit-learn and nltk 3.8 installed
+(from 3.10 on its lemmatizer applies the suffix rules only once, so that "less"
+stays "less" and no longer becomes "le"):
 
     python fixtures.py DIRECTORY_OF_WORDNET_3.0_FILES
 
@@ -11,6 +13,7 @@ the libraries are recorded in each fixture.
 import json
 import os
 import re
+import shutil
 import string
 import sys
 import tempfile
@@ -42,20 +45,13 @@ def save(path, value):
 def lemmatizer(wordnet):
     """NLTK's noun lemmatizer on the given files."""
     root = tempfile.mkdtemp()
-    for name in os.listdir(wordnet):
-        os.symlink(os.path.join(os.path.abspath(wordnet), name), os.path.join(root, name))
-    with open(os.path.join(root, "lexnames"), "w") as f:
+    corpus = os.path.join(root, "corpora", "wordnet")
+    shutil.copytree(wordnet, corpus)
+    with open(os.path.join(corpus, "lexnames"), "w") as f:
         f.writelines("%02d\tname%d\t1\n" % (i, i) for i in range(LEXNAMES))
-    open(os.path.join(root, "index.sense"), "w").close()
-    from nltk.corpus.reader.wordnet import WordNetCorpusReader
-
-    reader = WordNetCorpusReader(nltk.data.FileSystemPathPointer(root), None)
-
-    def lemma(word):
-        found = reader._morphy(word, "n")
-        return min(found, key=len) if found else word
-
-    return lemma
+    open(os.path.join(corpus, "index.sense"), "w").close()
+    nltk.data.path.insert(0, root)
+    return nltk.stem.WordNetLemmatizer().lemmatize
 
 
 def words(name):
@@ -153,7 +149,9 @@ def vectorize():
         })
     save("features/testdata/sklearn.json", {"docs": DOCS, "more": more, "cases": out})
     m = CountVectorizer().fit_transform(DOCS)
-    sp.save_npz("../features/testdata/scipy.npz", m, compressed=True)
+    sp.save_npz("../features/testdata/scipy.npz", m, compressed=True)  # columns not sorted
+    m = m.copy()
+    m.sort_indices()
     sp.save_npz("../features/testdata/scipy_stored.npz", m.astype(np.float32), compressed=False)
 
 

@@ -45,8 +45,8 @@ func (d *nounData) choose(form string, others []string) string {
 }
 
 // Lemma returns the shortest noun lemma of a word in lower case, or the word
-// when WordNet knows none. This is the noun rule of NLTK's lemmatizer, with
-// its oddities: "was" has the lemma "wa", "less" the lemma "le".
+// when WordNet knows none. This is the noun rule of NLTK's lemmatizer up to
+// 3.8, with its oddities: "was" has the lemma "wa", "less" the lemma "le".
 func Lemma(word string) string {
 	d := nounLists()
 	if irregular, ok := d.lemma[word]; ok {
