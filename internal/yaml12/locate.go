@@ -27,6 +27,11 @@ func locate(file string, data []byte, err error) *Error {
 		e.Column = min(e.Line, 1)
 		return e
 	}
+	if line := conflictLine(data); line > 0 {
+		e.Line, e.Column = line, 1
+		e.Hint_ = "the file has unresolved Git merge conflicts"
+		return e
+	}
 	// An open bracket is the place to point at, and what is said of it depends
 	// on what follows.
 	anyway := open(e.Msg)
@@ -35,7 +40,14 @@ func locate(file string, data []byte, err error) *Error {
 		return err != nil && (anyway || cleanMessage(err) == e.Msg)
 	}
 	ends := lineEnds(data)
-	line := firstFailing(len(ends), func(i int) bool { return fails(data[:ends[i]]) })
+	failing := func(i int) bool { return fails(data[:ends[i]]) }
+	line := -1
+	if len(ends) > linear {
+		line = near(parserLine(err)-1, len(ends), failing)
+	}
+	if line < 0 {
+		line = firstFailing(len(ends), failing)
+	}
 	if line >= len(ends) {
 		return e
 	}
@@ -90,6 +102,45 @@ func firstFailing(n int, fails func(int) bool) int {
 		first--
 	}
 	return first
+}
+
+// near returns the first failing prefix when it is within two of the given one,
+// else -1. It spares large texts, which take long to parse, the bisection.
+func near(guess, n int, fails func(int) bool) int {
+	for i := max(guess-2, 1); i <= guess+2 && i < n; i++ {
+		if fails(i) {
+			if i > max(guess-2, 1) || !fails(i-1) {
+				return i
+			}
+			break
+		}
+	}
+	return -1
+}
+
+// parserLine returns the line that the parser named, 0 if it named none.
+func parserLine(err error) int {
+	rest, _ := strings.CutPrefix(strings.TrimPrefix(err.Error(), "yaml: "), "line ")
+	number, _, _ := strings.Cut(rest, ": ")
+	line, err := strconv.Atoi(number)
+	if err != nil {
+		return 0
+	}
+	return line
+}
+
+// conflictLine returns the line of Git's first conflict mark, 0 if there is
+// none.
+func conflictLine(data []byte) int {
+	mark := []byte("<<<<<<< ")
+	if bytes.HasPrefix(data, mark) {
+		return 1
+	}
+	if i := bytes.Index(data, append([]byte{'\n'}, mark...)); i >= 0 {
+		line, _ := position(data, i+1)
+		return line
+	}
+	return 0
 }
 
 // cleanMessage returns the parser's message without its idea of the place.
@@ -154,10 +205,5 @@ func describe(e *Error, data []byte, start int, line string) {
 		e.Hint_ = "a bracket is not closed, or a comma is missing"
 	case strings.Contains(e.Msg, "found unexpected end of stream"):
 		e.Hint_ = "a quote is not closed"
-	}
-	for _, mark := range []string{"<<<<<<< ", "=======", ">>>>>>> "} {
-		if strings.HasPrefix(line, mark) || bytes.Contains(data, []byte("\n<<<<<<< ")) {
-			e.Hint_ = "the file has unresolved Git merge conflicts"
-		}
 	}
 }

@@ -130,6 +130,18 @@ func TestSyntaxErrors(t *testing.T) {
 	}
 }
 
+// TestLargeSyntaxError finds a fault far down without parsing every prefix.
+func TestLargeSyntaxError(t *testing.T) {
+	good := strings.Repeat("- a: 1\n  b: [x, y]\n", 2000)
+	for fault, column := range map[string]int{"  c: d: e\n": 7, " c: 1\n": 2, "  c: *nope\n": 6, "  c: \"x\n": 6} {
+		_, err := Parse("f", []byte(good+fault+good))
+		var e *Error
+		if !errors.As(err, &e) || e.Line != 4001 || e.Column != column {
+			t.Errorf("%q: %v", fault, err)
+		}
+	}
+}
+
 func TestAllDuplicateKeysAtOnce(t *testing.T) {
 	_, err := Parse("f", []byte("a: 1\na: 2\nb: {c: 1, c: 2}\n"))
 	var es Errors
