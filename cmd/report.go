@@ -74,6 +74,10 @@ func (a *app) report(c *cobra.Command, err error) int {
 
 // printError prints each of joined errors with its hint.
 func (a *app) printError(err error) {
+	if exit, ok := err.(*exitError); ok && exit.err != nil { //nolint:errorlint // only the outermost is opened
+		a.printError(exit.err)
+		return
+	}
 	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only the outermost join is split
 		for _, e := range many.Unwrap() {
 			a.printError(e)
