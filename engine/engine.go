@@ -161,7 +161,7 @@ func (e *Engine) Index(s *pipeline.Stage) int { return e.byStage[s].index }
 // Close ends the use of the engine: it writes what is pending in lock files
 // and the stat memo. It must be called also after an error.
 func (e *Engine) Close() error {
-	err := errors.Join(e.locks.flush(true), e.linked.save())
+	err := errors.Join(e.locks.flush(true), e.linked.save(), e.states.close())
 	if e.opt.Memo != nil {
 		// The memo only spares work; a read-only disk is no reason to fail.
 		_ = e.opt.Memo.Save()

@@ -94,7 +94,7 @@ func (e *Engine) run(ctx context.Context, n *node, req *Request, v *verdict) err
 // runCommand runs the Go function or the shell commands with the section left
 // and their output going to the stage's log and to the sinks.
 func (e *Engine) runCommand(ctx context.Context, n *node, req *Request, v *verdict) (err error) {
-	log, err := e.states.openLog(n)
+	log, err := e.states.newLog(n)
 	if err != nil {
 		return err
 	}

@@ -57,8 +57,8 @@ func (e *Engine) restore(ctx context.Context, n *node, v *verdict) error {
 		return err
 	}
 	if v.log != "" {
-		if f, err := e.states.openLog(n); err == nil {
-			_, _ = f.WriteString(v.log)
+		if f, err := e.states.newLog(n); err == nil {
+			_, _ = f.Write([]byte(v.log)) // a log that cannot be kept costs nothing else
 			_ = f.Close()
 		}
 	}

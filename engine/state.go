@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sort"
 	"sync"
 	"time"
 
@@ -32,17 +34,28 @@ type LastRun struct {
 	Unrecorded bool `json:"unrecorded,omitempty"`
 }
 
-// stateStore keeps the last run of each stage under one directory. Safe for
-// concurrent use on different stages.
+// stateStore keeps the last run of each stage in a journal, runs.jsonl: a line
+// for each run, the stage's id and its LastRun, of which the last one counts.
+// A line is appended with one write, which costs a tenth of a file of its own.
+// Safe for concurrent use.
 type stateStore struct {
-	dir  string
-	mu   sync.Mutex
-	made bool
+	dir string
+
+	mu      sync.Mutex
+	loaded  bool
+	known   map[string][]byte // id -> JSON of its last line
+	lines   int               // in the journal
+	journal *os.File          // open for appending once something is written
 }
+
+// compactAbove is how many outdated lines a journal may have before it is
+// written anew.
+const compactAbove = 1000
 
 func newStateStore(dir string) *stateStore { return &stateStore{dir: dir} }
 
-// id is a file name for a stage: readable, and unique by the digest at its end.
+// id is a name for a stage that can be one of a file: readable, and unique by
+// the digest at its end.
 func (s *stateStore) id(n *node) string {
 	h := cache.BLAKE3.New()
 	fmt.Fprintf(h, "%s\x00%s", n.File, n.Name)
@@ -58,58 +71,109 @@ func (s *stateStore) id(n *node) string {
 	return fmt.Sprintf("%s-%x", string(readable), h.Sum(nil)[:6])
 }
 
-func (s *stateStore) make() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.made {
-		return nil
-	}
-	for _, d := range []string{"stages", "logs"} {
-		if err := os.MkdirAll(filepath.Join(s.dir, d), 0o777); err != nil {
-			return fmt.Errorf("make state directory: %w", err)
-		}
-	}
-	s.made = true
-	return nil
-}
-
-func (s *stateStore) path(n *node) string {
-	return filepath.Join(s.dir, "stages", s.id(n)+".json")
-}
+func (s *stateStore) journalPath() string { return filepath.Join(s.dir, "runs.jsonl") }
 
 func (s *stateStore) logPath(n *node) string {
 	return filepath.Join(s.dir, "logs", s.id(n)+".log")
 }
 
-// last returns the stage's last run, nil if none is known. A damaged file is
+// load reads the journal on first use. One that cannot be read is empty.
+func (s *stateStore) load() {
+	if s.loaded {
+		return
+	}
+	s.loaded, s.known = true, map[string][]byte{}
+	data, _ := os.ReadFile(s.journalPath())
+	for len(data) > 0 {
+		line, rest, whole := bytes.Cut(data, []byte{'\n'})
+		data = rest
+		id, text, ok := bytes.Cut(line, []byte{'\t'})
+		if whole && ok {
+			s.known[string(id)] = text
+			s.lines++
+		}
+	}
+}
+
+// last returns the stage's last run, nil if none is known. A damaged line is
 // as good as none.
 func (s *stateStore) last(n *node) *LastRun {
-	data, err := os.ReadFile(s.path(n))
-	if err != nil {
-		return nil
-	}
+	s.mu.Lock()
+	s.load()
+	text := s.known[s.id(n)]
+	s.mu.Unlock()
 	r := new(LastRun)
-	if json.Unmarshal(data, r) != nil || r.Stage != n.Name || r.File != n.File {
+	if text == nil || json.Unmarshal(text, r) != nil || r.Stage != n.Name || r.File != n.File {
 		return nil
 	}
 	return r
 }
 
 func (s *stateStore) put(n *node, r *LastRun) error {
-	if err := s.make(); err != nil {
-		return err
-	}
 	r.Stage, r.File = n.Name, n.File
-	data, err := json.Marshal(r)
+	text, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("record last run: %w", err)
 	}
-	tmp := fmt.Sprintf("%s.%d.tmp", s.path(n), os.Getpid())
-	if err := os.WriteFile(tmp, data, 0o666); err != nil {
+	id := s.id(n)
+	line := append(append(append(make([]byte, 0, len(id)+len(text)+2), id...), '\t'), append(text, '\n')...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.journal == nil {
+		if err := os.MkdirAll(s.dir, 0o777); err != nil {
+			return fmt.Errorf("make state directory: %w", err)
+		}
+		if s.journal, err = os.OpenFile(s.journalPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666); err != nil {
+			return fmt.Errorf("record last run: %w", err)
+		}
+	}
+	if _, err := s.journal.Write(line); err != nil {
 		return fmt.Errorf("record last run: %w", err)
 	}
-	if err := os.Rename(tmp, s.path(n)); err != nil {
+	if s.loaded {
+		s.known[id] = text
+		s.lines++
+	}
+	return nil
+}
+
+// close ends the use of the journal and, when most of it is outdated, writes it
+// anew. A line that another process appends meanwhile may be lost.
+func (s *stateStore) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.journal == nil {
+		return nil
+	}
+	err := s.journal.Close()
+	s.journal = nil
+	if err != nil {
 		return fmt.Errorf("record last run: %w", err)
+	}
+	s.loaded = false
+	s.lines = 0
+	if fi, err := os.Stat(s.journalPath()); err != nil || fi.Size() < 1<<20 {
+		return nil //nolint:nilerr // a journal that is gone needs no compaction
+	}
+	s.load()
+	if s.lines-len(s.known) < compactAbove+len(s.known) {
+		return nil
+	}
+	ids := make([]string, 0, len(s.known))
+	for id := range s.known {
+		ids = append(ids, id)
+	}
+	sort.Strings(ids)
+	var text []byte
+	for _, id := range ids {
+		text = append(append(append(append(text, id...), '\t'), s.known[id]...), '\n')
+	}
+	tmp := fmt.Sprintf("%s.%d.tmp", s.journalPath(), os.Getpid())
+	if err := os.WriteFile(tmp, text, 0o666); err != nil {
+		return fmt.Errorf("compact last runs: %w", err)
+	}
+	if err := os.Rename(tmp, s.journalPath()); err != nil {
+		return fmt.Errorf("compact last runs: %w", err)
 	}
 	return nil
 }
@@ -127,20 +191,44 @@ func (s *stateStore) field(n *node, name string) (string, bool) {
 	return "", false
 }
 
-// openLog creates the log of a new run, replacing that of the run before. The
-// old one is unlinked, not truncated, so that a reader keeps what it reads.
-func (s *stateStore) openLog(n *node) (*os.File, error) {
-	if err := s.make(); err != nil {
-		return nil, err
-	}
-	if err := os.Remove(s.logPath(n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// stageLog is the log of a new run. It is created with its first line: most
+// commands print nothing.
+type stageLog struct {
+	path string
+	file *os.File
+}
+
+// newLog makes way for the log of a new run. The old one is unlinked, not
+// truncated, so that a reader keeps what it reads.
+func (s *stateStore) newLog(n *node) (*stageLog, error) {
+	path := s.logPath(n)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("replace log: %w", err)
 	}
-	f, err := os.OpenFile(s.logPath(n), os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o666)
-	if err != nil {
-		return nil, fmt.Errorf("open log: %w", err)
+	return &stageLog{path: path}, nil
+}
+
+// Write implements io.Writer.
+func (l *stageLog) Write(p []byte) (int, error) {
+	if l.file == nil {
+		if err := os.MkdirAll(filepath.Dir(l.path), 0o777); err != nil {
+			return 0, fmt.Errorf("make log directory: %w", err)
+		}
+		f, err := os.OpenFile(l.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o666)
+		if err != nil {
+			return 0, fmt.Errorf("open log: %w", err)
+		}
+		l.file = f
 	}
-	return f, nil
+	return l.file.Write(p)
+}
+
+// Close ends the log.
+func (l *stageLog) Close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
 }
 
 // versionChanges notices that a Go stage has another version than the one that

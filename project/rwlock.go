@@ -1,6 +1,7 @@
 package project
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -162,9 +163,29 @@ func readPathTable(file string) (*pathTable, error) {
 	return t, nil
 }
 
-// writePathTable replaces the file. It is not synced: locks do not outlive
-// the machine.
+// pathTablePage is what one write puts into a file as a whole, also when the
+// process is killed meanwhile.
+const pathTablePage = 4096
+
+// writePathTable brings the table into the file. Small tables, which are nearly
+// all, are written over the old one in a single page, filled up with blanks, as
+// replacing a file for each stage would cost more than the stage. The file is
+// not synced: locks do not outlive the machine.
 func writePathTable(file string, data []byte) error {
+	if fi, err := os.Lstat(file); err == nil && fi.Mode().IsRegular() && fi.Size() <= pathTablePage && len(data) < pathTablePage {
+		f, err := os.OpenFile(file, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		page := bytes.Repeat([]byte{' '}, pathTablePage)
+		copy(page, data)
+		_, err = f.WriteAt(page, 0)
+		return errors.Join(err, f.Close())
+	}
+	return replacePathTable(file, data)
+}
+
+func replacePathTable(file string, data []byte) error {
 	f, err := createTemp(file, 0o666)
 	if err != nil {
 		return err
