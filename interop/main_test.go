@@ -1,0 +1,53 @@
+//go:build interop
+
+package interop
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// tools are the executables under test, by the name that runs them.
+var tools = map[string]string{}
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dvc := os.Getenv("FLOW_TEST_DVC")
+	if dvc == "" {
+		fmt.Fprintln(os.Stderr, "FLOW_TEST_DVC does not name DVC's executable: nothing to compare with")
+		if os.Getenv("CI") == "true" {
+			return 1
+		}
+		return 0
+	}
+	dvc, err := exec.LookPath(dvc)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "FLOW_TEST_DVC:", err)
+		return 1
+	}
+	bin, err := os.MkdirTemp("", "flow-interop-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(bin)
+	// The executable must be called flow: pipelines spawn it by that name.
+	flow := filepath.Join(bin, "flow")
+	if given := os.Getenv("FLOW_TEST_FLOW"); given != "" {
+		err = os.Symlink(given, flow)
+	} else {
+		build := exec.Command("go", "build", "-o", flow, "../cmd/flow")
+		build.Stderr = os.Stderr
+		err = build.Run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "flow's executable:", err)
+		return 1
+	}
+	tools["dvc"], tools["flow"] = dvc, flow
+	return m.Run()
+}
