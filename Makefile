@@ -2,7 +2,7 @@
 GO      ?= go
 BIN     ?= bin
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS := -s -w -X github.com/flowrepro/flow/cmd.version=$(VERSION)
+LDFLAGS := -s -w -X github.com/flowrepro/flow/cmd.Version=$(VERSION)
 FUZZTIME ?= 30s
 
 .PHONY: help build test race lint bench fuzz interop cross notices clean

@@ -119,12 +119,20 @@ func (t *terminalSink) start(stage string) *liveStage {
 		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
 			took := time.Since(l.began).Truncate(100 * time.Millisecond)
 			if s.Total > 0 && l.unit != "" {
-				return fmt.Sprintf("  %d/%d %s  %s", s.Current, s.Total, l.unit, took)
+				return fmt.Sprintf("  %s  %s", amount(s.Current, s.Total, l.unit), took)
 			}
 			return fmt.Sprintf("  %s  %s", l.phase, took)
 		})),
 	)
 	return l
+}
+
+// amount writes work done out of a total.
+func amount(done, total int64, unit string) string {
+	if unit == "bytes" {
+		return fmt.Sprintf("%.1f/%.1f MB", float64(done)/1e6, float64(total)/1e6)
+	}
+	return fmt.Sprintf("%d/%d %s", done, total, unit)
 }
 
 // outcome prints the line of a stage that is over.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/kballard/go-shellquote"
@@ -87,7 +88,7 @@ func (e *Engine) call(ctx context.Context, n *node, params []paramState, log io.
 }
 
 func (e *Engine) stageCall(n *node, params []paramState, log io.Writer) *stages.Call {
-	c := &stages.Call{Stage: n.name, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{ReplaceAttr: plainLog}))}
+	c := &stages.Call{Stage: n.name, Log: slog.New(&plainLog{out: log})}
 	if n.goRef != nil {
 		c.Args = n.goRef.args
 	}
@@ -108,13 +109,64 @@ func (e *Engine) stageCall(n *node, params []paramState, log io.Writer) *stages.
 	return c
 }
 
-// plainLog leaves the time out of a stage's log: runs are told apart by their
-// records, and logs of equal runs compare equal.
-func plainLog(groups []string, a slog.Attr) slog.Attr {
-	if len(groups) == 0 && a.Key == slog.TimeKey {
-		return slog.Attr{}
+// plainLog writes a stage's messages for people: the text, then key=value. It
+// leaves the time out: logs of equal runs are equal.
+type plainLog struct {
+	out    io.Writer
+	prefix string // of keys, from WithGroup
+	fixed  string // attributes from WithAttrs, written out
+}
+
+// Enabled implements slog.Handler: debugging messages are left out.
+func (*plainLog) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
+
+// Handle implements slog.Handler with one Write for each message.
+func (h *plainLog) Handle(_ context.Context, r slog.Record) error {
+	var b strings.Builder
+	switch {
+	case r.Level >= slog.LevelError:
+		b.WriteString("error: ")
+	case r.Level >= slog.LevelWarn:
+		b.WriteString("warning: ")
 	}
-	return a
+	b.WriteString(r.Message)
+	b.WriteString(h.fixed)
+	r.Attrs(func(a slog.Attr) bool {
+		h.attr(&b, h.prefix, a)
+		return true
+	})
+	b.WriteByte('\n')
+	_, err := io.WriteString(h.out, b.String())
+	return err
+}
+
+func (h *plainLog) attr(b *strings.Builder, prefix string, a slog.Attr) {
+	v := a.Value.Resolve()
+	if v.Kind() == slog.KindGroup {
+		for _, m := range v.Group() {
+			h.attr(b, prefix+a.Key+".", m)
+		}
+		return
+	}
+	text := v.String()
+	if text == "" || strings.ContainsAny(text, " \t\n\"=") {
+		text = strconv.Quote(text)
+	}
+	b.WriteString(" " + prefix + a.Key + "=" + text)
+}
+
+// WithAttrs implements slog.Handler.
+func (h *plainLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	var b strings.Builder
+	for _, a := range attrs {
+		h.attr(&b, h.prefix, a)
+	}
+	return &plainLog{h.out, h.prefix, h.fixed + b.String()}
+}
+
+// WithGroup implements slog.Handler.
+func (h *plainLog) WithGroup(name string) slog.Handler {
+	return &plainLog{h.out, h.prefix + name + ".", h.fixed}
 }
 
 // RunFunction calls the Go function of a stage as a subprocess of another tool

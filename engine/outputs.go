@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/flowrepro/flow/cache"
 	"github.com/flowrepro/flow/engine/pipeline"
@@ -165,8 +166,9 @@ func (e *Engine) logTail(n *node) string {
 }
 
 // stageOutput sends what a command writes to the stage's log at once and to the
-// sinks line by line. It is used by one goroutine at a time.
+// sinks line by line. Safe for concurrent use: a Go stage's goroutines share it.
 type stageOutput struct {
+	mu   sync.Mutex
 	e    *Engine
 	n    *node
 	log  io.Writer
@@ -179,6 +181,8 @@ const maxLine = 8 << 10
 // Write implements io.Writer. A log that cannot be written does not stop the
 // stage: its output still reaches the sinks.
 func (w *stageOutput) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	_, _ = w.log.Write(p)
 	w.line = append(w.line, p...)
 	if i := bytes.LastIndexByte(w.line, '\n'); i >= 0 {
@@ -186,12 +190,19 @@ func (w *stageOutput) Write(p []byte) (int, error) {
 		w.line = append(w.line[:0], w.line[i+1:]...)
 	}
 	if len(w.line) > maxLine {
-		w.flush()
+		w.rest()
 	}
 	return len(p), nil
 }
 
+// flush lets out a last line without an end.
 func (w *stageOutput) flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rest()
+}
+
+func (w *stageOutput) rest() {
 	if len(w.line) > 0 {
 		w.emit(w.line)
 		w.line = w.line[:0]
