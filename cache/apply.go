@@ -112,14 +112,18 @@ func setExec(path string, exec bool) error {
 	return os.Chmod(path, mode)
 }
 
-// staging makes a place for temporary files beside root, so that none ever
-// shows up inside it.
+// staging makes a place for temporary files on root's file system, so that none
+// ever shows up inside it.
 func (c *checkout) staging() (string, error) {
 	parent := filepath.Dir(c.root)
 	if err := os.MkdirAll(parent, 0o777); err != nil {
 		return "", err
 	}
-	sweepDir(parent, time.Now())
+	if to := c.s.staging(parent); to != parent {
+		parent = to
+	} else {
+		sweepDir(parent, time.Now())
+	}
 	dir := tempName(parent)
 	return dir, os.Mkdir(dir, 0o777)
 }
@@ -134,8 +138,9 @@ func (c *checkout) placeFile(ctx context.Context) error {
 		return err
 	}
 	var sc scratch
+	dir := c.s.staging(parent)
 	return c.each(ctx, func(_ int, t *target) error {
-		return c.one(ctx, &sc, t, tempName(parent))
+		return c.one(ctx, &sc, t, tempName(dir))
 	})
 }
 

@@ -60,6 +60,11 @@ func (c *Changes) Empty() bool { return len(c.Added)+len(c.Modified)+len(c.Delet
 func (s *Store) Checkout(ctx context.Context, path string, e Entry, opt CheckoutOptions) (Changes, error) {
 	c := checkout{s: s, root: filepath.Clean(path), e: e, opt: opt}
 	ch, err := c.run(ctx)
+	if s.unstage(err) {
+		c = checkout{s: s, root: c.root, e: e, opt: opt}
+		c.opt.Current = nil
+		_, err = c.run(ctx) // what the first try did belongs to its changes
+	}
 	if err != nil {
 		var missing *MissingError
 		var unsaved *UnsavedError
@@ -213,7 +218,7 @@ func (c *checkout) compare(want []target) {
 	}
 	i, j := 0, 0
 	for i < len(want) || j < len(c.have) {
-		order := 0
+		var order int
 		switch {
 		case i == len(want):
 			order = 1
@@ -336,7 +341,7 @@ func (c *checkout) checkUnsaved(ctx context.Context) error {
 		it := &going[i]
 		if it.bad != nil {
 			lost[i] = !c.s.ours(it.abs)
-			return nil
+			return nil //nolint:nilerr // what cannot be hashed can still be lost, which is all that is asked
 		}
 		st, err := c.s.check(it.digest, it.key.Size)
 		lost[i] = st != present

@@ -21,8 +21,8 @@
 // Objects are verified, written to a temporary file of mode 0444 in the
 // directory they belong to, and renamed, so that a name either does not exist
 // or names complete content, also when the process is killed. Workspace files
-// are made beside the output and renamed. Temporary names begin with
-// [TempPrefix]; what is left of them is swept when it is an hour old.
+// are made in Options.Temp, or beside the output, and renamed. Temporary names
+// begin with [TempPrefix]; what is left of them is swept when it is an hour old.
 //
 // Nothing is synced to disk. After a power failure an object may be torn, but
 // its name tells what it should be; torn memos and records do not pass their

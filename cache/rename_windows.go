@@ -1,6 +1,11 @@
 package cache
 
-import "os"
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
 
 // replace renames from to to, whatever is there. Windows does not replace a
 // read-only file.
@@ -17,3 +22,7 @@ func replace(from, to string) error {
 	}
 	return os.Rename(from, to)
 }
+
+// crossDevice reports whether a rename failed because its names are on two
+// volumes.
+func crossDevice(err error) bool { return errors.Is(err, windows.ERROR_NOT_SAME_DEVICE) }

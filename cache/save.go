@@ -246,7 +246,12 @@ func (s *Store) adopt(ctx context.Context, sc *scratch, abs string, d Digest) (b
 // one made in the preferred way. The old file is there until the new one takes
 // its name.
 func (s *Store) relink(ctx context.Context, sc *scratch, abs string, b Member) error {
-	tmp := tempName(filepath.Dir(abs))
+	return s.staged(filepath.Dir(abs), func(tmp string) error {
+		return s.relinkBy(ctx, sc, tmp, abs, b)
+	})
+}
+
+func (s *Store) relinkBy(ctx context.Context, sc *scratch, tmp, abs string, b Member) error {
 	p, err := s.materialize(ctx, sc, tmp, b.Digest, b.Size, b.Exec, false)
 	if err != nil {
 		return err

@@ -30,6 +30,10 @@ type Options struct {
 	Workers int
 	// Memo learns what the store puts into the workspace; it may be nil.
 	Memo *Memo
+	// Temp is where files and directories are made before they take their
+	// names in the workspace. Where it is empty, or on another file system,
+	// they are made beside their place.
+	Temp string
 }
 
 // Store is a content-addressed store in a directory. It is safe for
@@ -41,6 +45,11 @@ type Store struct {
 	shared  bool
 	workers int
 	memo    *Memo
+
+	temp     string
+	tempOnce sync.Once
+	near     sync.Map    // directory -> bool: on the file system of temp
+	beside   atomic.Bool // temp turned out to be of no use
 
 	made sync.Map // directory -> struct{}: exists
 	mask atomic.Int32
@@ -78,7 +87,7 @@ func Open(o Options) (*Store, error) {
 	}
 	return &Store{
 		dir: dir, hash: o.Hash, links: links, shared: o.Shared, workers: o.Workers,
-		memo: o.Memo, manifests: make(map[Digest]*Manifest),
+		memo: o.Memo, temp: o.Temp, manifests: make(map[Digest]*Manifest),
 	}, nil
 }
 

@@ -72,7 +72,6 @@ func (s *Store) unprotect(ctx context.Context, abs string) error {
 	if st, err := statPath(abs, true); err == nil {
 		known, _ = s.memo.Lookup(s.hash, abs, st.key)
 	}
-	tmp := tempName(filepath.Dir(abs))
 	exec := target.Mode()&0o111 != 0
 	clone := func(f *os.File) error {
 		if s.usable(Reflink) && reflink(f, src) == nil {
@@ -80,12 +79,18 @@ func (s *Store) unprotect(ctx context.Context, abs string) error {
 		}
 		return copyAll(ctx, f, src)
 	}
-	if _, err := writeFile(tmp, exec, clone); err != nil {
+	err = s.staged(filepath.Dir(abs), func(tmp string) error {
+		if _, err := writeFile(tmp, exec, clone); err != nil {
+			return err
+		}
+		_ = os.Chtimes(tmp, target.ModTime(), target.ModTime()) // a convenience
+		err := replace(tmp, abs)
+		if err != nil {
+			_ = os.Remove(tmp) // the first error is the one to tell
+		}
 		return err
-	}
-	_ = os.Chtimes(tmp, target.ModTime(), target.ModTime()) // a convenience
-	if err := replace(tmp, abs); err != nil {
-		_ = os.Remove(tmp) // the first error is the one to tell
+	})
+	if err != nil {
 		return err
 	}
 	if !known.IsZero() {

@@ -116,7 +116,7 @@ func (s *session) close(err error) error {
 }
 
 func openStore(p *project.Project, memo *cache.Memo) (*cache.Store, error) {
-	o := cache.Options{Dir: p.CacheDir(), Hash: p.Format.Hash, Memo: memo}
+	o := cache.Options{Dir: p.CacheDir(), Hash: p.Format.Hash, Memo: memo, Temp: p.TempDir()}
 	for _, t := range p.Config.List("cache", "type") {
 		o.Links = append(o.Links, cache.LinkType(t))
 	}

@@ -6,13 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"sync"
 	"time"
 
+	"github.com/flowrepro/flow/cache"
 	"github.com/flowrepro/flow/engine/lock"
 )
 
@@ -196,7 +199,7 @@ func (l *lockFiles) flushLocked() error {
 	var errs []error
 	for _, p := range paths {
 		if f := l.byPath[p]; len(f.dirty) > 0 {
-			if err := f.write(l.e.abs(p)); err != nil {
+			if err := f.write(l.e.abs(p), l.e.opt.Project.TempDir()); err != nil {
 				errs = append(errs, err)
 			}
 		}
@@ -207,7 +210,7 @@ func (l *lockFiles) flushLocked() error {
 
 // write puts the lock on disk. When another process replaced the file since it
 // was read, its stages are kept and only ours are changed.
-func (f *lockFile) write(abs string) error {
+func (f *lockFile) write(abs, tempDir string) error {
 	if stampOf(abs) != f.stamp {
 		if err := f.read(abs); err != nil {
 			return err
@@ -222,7 +225,7 @@ func (f *lockFile) write(abs string) error {
 		}
 		f.data = nil
 	} else if !bytes.Equal(data, f.data) || f.data == nil {
-		if err := writeDurably(abs, data); err != nil {
+		if err := writeDurably(tempDir, abs, data); err != nil {
 			return fmt.Errorf("write %s: %w", f.path, err)
 		}
 		f.data = data
@@ -272,29 +275,42 @@ func (f *lockFile) apply() {
 }
 
 // writeDurably replaces a file: the new content is on disk before the name
-// points to it, and the name before the function returns.
-func writeDurably(abs string, data []byte) error {
+// points to it, and the name before the function returns. The temporary file is
+// made in tempDir, out of the user's sight should the process be killed, or
+// beside the file where the two are not on one file system.
+func writeDurably(tempDir, abs string, data []byte) error {
 	mode := os.FileMode(0o666)
 	if fi, err := os.Stat(abs); err == nil {
 		mode = fi.Mode().Perm()
 	}
-	tmp, err := os.OpenFile(fmt.Sprintf("%s.%d.tmp", abs, os.Getpid()), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
+	name := cache.TempPrefix + filepath.Base(abs) + "." + strconv.FormatUint(rand.Uint64(), 36)
+	err := writeAndRename(filepath.Join(tempDir, name), abs, data, mode)
 	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), abs)
+		err = writeAndRename(filepath.Join(filepath.Dir(abs), name), abs, data, mode)
 	}
 	if err != nil {
-		_ = os.Remove(tmp.Name())
 		return err
 	}
 	return syncDir(filepath.Dir(abs))
+}
+
+func writeAndRename(tmp, abs string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp, abs)
+	}
+	if err != nil {
+		_ = os.Remove(tmp) // the first error is the one to tell
+	}
+	return err
 }

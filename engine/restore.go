@@ -79,6 +79,7 @@ func (e *Engine) verify(ctx context.Context, n *node, req *Request, v *verdict) 
 		if v.outs[i].content.missing() {
 			lost = append(lost, v.outs[i].out.Def)
 		}
+		v.outs[i].content = e.current(ctx, v.outs[i].out.Path, v.outs[i].content, v.outs[i].rec)
 	}
 	if len(lost) > 0 {
 		if req.AllowMissing {
@@ -104,10 +105,19 @@ func (e *Engine) verify(ctx context.Context, n *node, req *Request, v *verdict) 
 		if v.in.deps[i].missing() {
 			return noSuchFile(e.abs(d.Path))
 		}
-		rec.Deps = append(rec.Deps, newEntry(d.Def, v.in.deps[i].entry))
+		le, err := e.lockEntry(ctx, d.Def, d.Path, v.in.deps[i], recordedDep(v.rec, d.Def))
+		if err != nil {
+			return fmt.Errorf("dependency '%s': %w", d.Def, err)
+		}
+		rec.Deps = append(rec.Deps, le)
 	}
 	for i := range v.outs {
-		rec.Outs = append(rec.Outs, newEntry(v.outs[i].out.Def, v.outs[i].content.entry))
+		o := &v.outs[i]
+		le, err := e.lockEntry(ctx, o.out.Def, o.out.Path, o.content, o.rec)
+		if err != nil {
+			return fmt.Errorf("output '%s': %w", o.out.Def, err)
+		}
+		rec.Outs = append(rec.Outs, le)
 	}
 	return e.setLock(ctx, n, rec)
 }
@@ -146,7 +156,7 @@ func (e *Engine) writeData(n *node) error {
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read %s: %w", n.File, err)
 	}
-	if err := writeDurably(abs, data); err != nil {
+	if err := writeDurably(e.opt.Project.TempDir(), abs, data); err != nil {
 		return fmt.Errorf("write %s: %w", n.File, err)
 	}
 	e.emit(Event{Kind: FileChanged, Stage: n.name, Index: n.place, File: abs, Data: true})

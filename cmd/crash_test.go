@@ -1,0 +1,332 @@
+package cmd_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flowrepro/flow/engine/lock"
+)
+
+// killsVar sets how many times TestKilled kills flow.
+const killsVar = "FLOW_KILLS"
+
+var killSeed = flag.Uint64("killseed", 0, "seed of TestKilled's delays; 0 takes one from the clock")
+
+// killCase is a command that is killed, and what is there before it.
+type killCase struct {
+	name    string
+	prepare [][]string // run in the template of the format; "sh" scripts or flow's arguments
+	args    []string   // of the command that is killed and then run again
+	cache   bool       // the names in the cache must come out alike too
+}
+
+const killPipeline = `stages:
+  lines:
+    foreach: [a, b, c]
+    do:
+      cmd: seq -f '${item} %.0f' 4000 > ${item}.txt
+      deps: [in.txt]
+      outs: ['${item}.txt']
+  many:
+    cmd: mkdir -p many/sub && n=$(wc -c < in.txt) && i=0 && while [ $i -lt 60 ]; do echo $n $i > many/$i; echo $i $n > many/sub/$i; i=$((i+1)); done
+    deps: [in.txt]
+    outs: [many]
+  upper:
+    cmd: flow stage upper
+    deps: [a.txt]
+    params: [suffix]
+    outs: [upper.txt]
+  count:
+    cmd: ls many | wc -l | tr -d ' ' > n.txt && cat n.txt
+    deps: [many, upper.txt]
+    metrics: [{n.txt: {cache: false}}]
+`
+
+func killCases() []killCase {
+	const makeData = `mkdir -p data/sub && i=0 && while [ $i -lt 150 ]; do echo $i > data/$i; echo x$i > data/sub/$i; i=$((i+1)); done`
+	repro := []string{"repro", "-j", "2"}
+	return []killCase{
+		{name: "repro first", args: repro},
+		{name: "repro stale", args: repro, prepare: [][]string{{"repro"}, {"sh", "echo more >> in.txt"}}},
+		{name: "repro restoring", args: repro, prepare: [][]string{
+			{"repro"}, {"sh", "cp in.txt old && echo more >> in.txt"}, {"repro"}, {"sh", "mv old in.txt"},
+		}},
+		{name: "add", args: []string{"add", "data"}, prepare: [][]string{{"sh", makeData}}},
+		{name: "add again", args: []string{"add", "data"}, prepare: [][]string{
+			{"sh", makeData}, {"add", "data"}, {"sh", "rm data/1* && for i in 2 3 4; do echo new$i > data/$i; done"},
+		}},
+		{name: "checkout", args: []string{"checkout"}, prepare: [][]string{
+			{"sh", makeData}, {"add", "data"}, {"repro"}, {"sh", "rm -r data many [abc].txt"},
+		}},
+		{name: "checkout forced", args: []string{"checkout", "-f"}, prepare: [][]string{
+			{"sh", makeData}, {"add", "data"}, {"repro"}, {"sh", "rm data/1*; echo 1 > data/new; for f in data/2* many/3* b.txt; do echo other > $f; done"},
+		}},
+		{name: "gc", args: []string{"gc", "-w", "-f"}, cache: true, prepare: [][]string{
+			{"sh", makeData}, {"add", "data"}, {"repro"},
+			{"sh", "rm data/1* && echo more >> in.txt"}, {"add", "data"}, {"repro"},
+		}},
+	}
+}
+
+// TestKilled kills flow at random moments of what it does. Each time the lock
+// must be whole, the cache must verify, and the same command, run again, must
+// end with the very files that it leaves when nothing disturbs it.
+func TestKilled(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the stages are written for a POSIX shell")
+	}
+	kills := 24
+	if v := os.Getenv(killsVar); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 {
+			t.Fatalf("%s=%q: not a number of kills", killsVar, v)
+		}
+		kills = n
+	} else if testing.Short() {
+		kills = 16
+	}
+	seed := *killSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("%d kills, -killseed %d", kills, seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+
+	var runs []*killRun
+	for _, format := range []string{"native", "dvc"} {
+		for _, c := range killCases() {
+			runs = append(runs, &killRun{killCase: c, format: format, home: t.TempDir()})
+		}
+	}
+	// Which case gets a kill more than another is up to chance as well.
+	random.Shuffle(len(runs), func(i, j int) { runs[i], runs[j] = runs[j], runs[i] })
+	killed := 0
+	for i, r := range runs {
+		share := kills / len(runs)
+		if i < kills%len(runs) {
+			share++
+		}
+		if share == 0 {
+			continue
+		}
+		t.Run(r.format+"/"+r.name, func(t *testing.T) {
+			r.setup(t)
+			for k := range share {
+				// The moments are spread over the whole duration.
+				moment := (float64(k) + random.Float64()) / float64(share)
+				if r.kill(t, k, time.Duration(moment*float64(r.took))) {
+					killed++
+				}
+			}
+		})
+	}
+	if killed < kills/3 {
+		t.Errorf("only %d of %d commands were killed before their end", killed, kills)
+	}
+	t.Logf("%d were killed before their end", killed)
+}
+
+// killRun is a case in one format: what is there before, and what must be
+// there after.
+type killRun struct {
+	killCase
+	format, home string
+	template     string
+	want         map[string]string
+	took         time.Duration
+}
+
+func (r *killRun) setup(t *testing.T) {
+	t.Helper()
+	r.template = filepath.Join(r.home, "template")
+	for name, text := range map[string]string{
+		"dvc.yaml": killPipeline, "params.yaml": "suffix: '!'\n", "in.txt": "in\n",
+	} {
+		write(t, filepath.Join(r.template, name), text)
+	}
+	r.must(t, r.template, "init", "--format", r.format, "--no-scm")
+	for _, p := range r.prepare {
+		if p[0] != "sh" {
+			r.must(t, r.template, p...)
+			continue
+		}
+		c := exec.Command("sh", "-ec", p[1])
+		c.Dir = r.template
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", p[1], err, out)
+		}
+	}
+	// The first run warms the disk, the second tells how long one takes.
+	for _, name := range []string{"warm", "reference"} {
+		dir := filepath.Join(r.home, name)
+		copyTree(t, r.template, dir)
+		start := time.Now()
+		r.must(t, dir, r.args...)
+		r.took = time.Since(start)
+		r.want = r.files(t, dir)
+	}
+}
+
+// kill kills the command after a while and checks what it left; killed is false
+// when the command was faster.
+func (r *killRun) kill(t *testing.T, k int, after time.Duration) (killed bool) {
+	t.Helper()
+	dir := filepath.Join(r.home, strconv.Itoa(k))
+	copyTree(t, r.template, dir)
+	c := flowCommand(t, r.home, dir, r.args...)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(after, func() { _ = c.Process.Kill() })
+	err := c.Wait()
+	timer.Stop()
+	var exit *exec.ExitError
+	if killed = errors.As(err, &exit) && exit.ExitCode() == -1; !killed && err != nil {
+		t.Fatalf("flow %s: %v", strings.Join(r.args, " "), err)
+	}
+	at := fmt.Sprintf("killed after %v of %v", after, r.took)
+
+	if data, err := os.ReadFile(filepath.Join(dir, "dvc.lock")); err == nil {
+		if _, err := lock.Parse("dvc.lock", data); err != nil {
+			t.Errorf("%s: %v", at, err)
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if out, code := runFlow(t, r.home, dir, "cache", "verify"); code != 0 {
+		t.Errorf("%s: flow cache verify ends with %d:\n%s", at, code, out)
+	}
+	if out, code := runFlow(t, r.home, dir, r.args...); code != 0 {
+		t.Fatalf("%s: flow %s then ends with %d:\n%s", at, strings.Join(r.args, " "), code, out)
+	}
+	if diff := cmp.Diff(r.want, r.files(t, dir)); diff != "" {
+		t.Errorf("%s: files after the next run (-undisturbed +got):\n%s", at, diff)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Error(err)
+	}
+	return killed
+}
+
+func (r *killRun) must(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	if out, code := runFlow(t, r.home, dir, args...); code != 0 {
+		t.Fatalf("flow %s ends with %d:\n%s", strings.Join(args, " "), code, out)
+	}
+}
+
+// files are the files of the workspace by content, and, where the case asks for
+// it, the names in the cache.
+func (r *killRun) files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, name)
+		if err != nil {
+			return err
+		}
+		top, rest, _ := strings.Cut(filepath.ToSlash(rel), "/")
+		switch control := top == ".flow" || top == ".dvc"; {
+		case control && (!r.cache || d.IsDir() || !strings.HasPrefix(rest, "cache/")):
+		case control:
+			all[filepath.ToSlash(rel)] = "object"
+		case d.IsDir():
+			all[filepath.ToSlash(rel)] = "directory"
+		default:
+			data, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			all[filepath.ToSlash(rel)] = string(data)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// flowCommand is the program under test in a process of its own.
+func flowCommand(t *testing.T, home, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	c := exec.Command("flow", args...) // TestMain put it there
+	c.Dir = dir
+	c.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "SHELL=/bin/sh", "LC_ALL=C",
+		"DVC_GLOBAL_CONFIG_DIR="+home, "DVC_SYSTEM_CONFIG_DIR="+home,
+		"GIT_CEILING_DIRECTORIES="+filepath.Dir(dir), "PWD="+dir)
+	return c
+}
+
+// runFlow runs the program to its end and returns what it said and its code.
+func runFlow(t *testing.T, home, dir string, args ...string) (string, int) {
+	t.Helper()
+	var out bytes.Buffer
+	c := flowCommand(t, home, dir, args...)
+	c.Stdout, c.Stderr = &out, &out
+	c.WaitDelay = time.Second
+	err := c.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("flow %s: %v", strings.Join(args, " "), err)
+	}
+	return out.String(), c.ProcessState.ExitCode()
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copyTree copies files with their modes; hard links to one file become one
+// file each.
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	err := filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, name)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		if d.IsDir() {
+			return os.MkdirAll(target, 0o777)
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		fi, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, data, fi.Mode().Perm())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
