@@ -171,7 +171,7 @@ func pipe(ctx context.Context, w io.Writer, r io.Reader, progress func(int64)) (
 			total += int64(b.n)
 			progress(int64(b.n))
 		}
-		if rc == nil && b.err != nil && b.err != io.EOF {
+		if rc == nil && b.err != nil && !errors.Is(b.err, io.EOF) {
 			rc = b.err
 		}
 		if rc == nil {

@@ -13,7 +13,7 @@ func ProbeLinks(from, to string) []LinkType {
 	if err != nil {
 		return nil
 	}
-	defer os.Remove(src.Name())
+	defer func() { _ = os.Remove(src.Name()) }()
 	defer src.Close()
 	if _, err := src.WriteString("probe"); err != nil {
 		return nil
@@ -22,7 +22,7 @@ func ProbeLinks(from, to string) []LinkType {
 	if err != nil {
 		return nil
 	}
-	defer os.Remove(dst.Name())
+	defer func() { _ = os.Remove(dst.Name()) }()
 	defer dst.Close()
 	var list []LinkType
 	if reflink(dst, src) == nil {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -55,9 +54,6 @@ var goldenDirs = []struct {
 }
 
 func TestDirectoryIsWhatDVCSays(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("names that Windows does not allow")
-	}
 	for _, tt := range goldenDirs {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t, cache.MD5)
@@ -111,9 +107,6 @@ func TestScanFile(t *testing.T) {
 }
 
 func TestScanRefuses(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("no such files")
-	}
 	tests := []struct {
 		name string
 		make func(b *bench)

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/flowrepro/flow/cache"
-	"github.com/flowrepro/flow/engine/lock"
 	"github.com/flowrepro/flow/internal/python"
 	"github.com/flowrepro/flow/internal/yaml12"
 )
@@ -88,12 +87,6 @@ func typedText(v any) string { return string(python.JSON(v)) }
 func key(n *node, s *snapshot) (cache.Key, []cache.Field) {
 	f := describe(n, s)
 	return cache.KeyOf(keyVersion, f), f
-}
-
-// lockStage is the lock's entry for the inputs of a stage; outs are added by
-// the caller.
-func lockStage(n *node, deps []lock.Entry, params []lock.ParamFile, outs []lock.Entry) *lock.Stage {
-	return &lock.Stage{Cmd: n.Cmd.Value(), Deps: deps, Params: params, Outs: outs}
 }
 
 // environment returns the values of the variables that the stage declares to

@@ -51,14 +51,13 @@ func (x *gitIndex) has(rel string) bool {
 	if rel == "." {
 		return len(x.names) > 0
 	}
-	i, found := slices.BinarySearch(x.names, rel)
-	if found {
+	if _, found := slices.BinarySearch(x.names, rel); found {
 		return true
 	}
 	// Names below the directory follow "rel/", not "rel" itself: "a-b" sorts
 	// between "a" and "a/b".
 	below := rel + "/"
-	i, _ = slices.BinarySearch(x.names, below)
+	i, _ := slices.BinarySearch(x.names, below)
 	if i < len(x.names) && strings.HasPrefix(x.names[i], below) {
 		return true
 	}

@@ -128,7 +128,7 @@ func tryLockFile(path string) (release func() error, err error) {
 		err = f.Truncate(int64(len(text)))
 	}
 	if err != nil {
-		unlock(f)
+		_ = unlock(f)
 		f.Close()
 		return nil, fmt.Errorf("write lock: %w", err)
 	}

@@ -32,15 +32,15 @@ func lockHardlink(ctx context.Context, path string, patience patience) (release 
 			return func() error { return releaseHardlink(path, claim) }, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
-			os.Remove(claim)
+			_ = os.Remove(claim)
 			return nil, fmt.Errorf("take lock: %w", err)
 		}
 		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > hardlinkSlop {
-			os.Remove(path) // expired, or left over from a flock
+			_ = os.Remove(path) // expired, or left over from a flock
 			continue
 		}
 		if err := patience.next(ctx, attempt, &BusyError{LockFile: path}); err != nil {
-			os.Remove(claim)
+			_ = os.Remove(claim)
 			return nil, err
 		}
 	}

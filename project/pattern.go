@@ -100,7 +100,7 @@ func (p *program) match(path string, slash bool) bool {
 		case at == len(path) && slash:
 			r = '/'
 		}
-		any := false
+		alive := false
 		for i := range p.steps {
 			if !now[i] {
 				continue
@@ -120,12 +120,12 @@ func (p *program) match(path string, slash bool) bool {
 			case opStar:
 				now[i+1] = true
 				if r >= 0 && r != '/' {
-					next[i], any = true, true
+					next[i], alive = true, true
 				}
 			case opDeep:
 				now[i+1] = true
 				if r >= 0 {
-					next[i], any = true, true
+					next[i], alive = true, true
 				}
 			case opMaybe:
 				now[i+1], now[s.skip] = true, true
@@ -145,10 +145,10 @@ func (p *program) match(path string, slash bool) bool {
 				return true
 			}
 			if advance {
-				next[i+1], any = true, true
+				next[i+1], alive = true, true
 			}
 		}
-		if r < 0 || !any {
+		if r < 0 || !alive {
 			return false
 		}
 		now, next = next, now

@@ -47,7 +47,7 @@ func run(count int, large int64, runs int, peers bool) error {
 	if b.tmp, err = os.MkdirTemp(os.Getenv("FLOW_BENCH_DIR"), "flow-bench-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.tmp)
+	defer func() { _ = os.RemoveAll(b.tmp) }()
 	fmt.Printf("%s\n\n", measure.Machine())
 	if count > 0 {
 		if err := b.many(count); err != nil {

@@ -26,7 +26,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { _ = os.RemoveAll(tmp) }()
 	// DVC starts `flow` for the stages, so it must be found by that name.
 	env := []string{"PATH=" + filepath.Dir(flow) + string(os.PathListSeparator) + os.Getenv("PATH"), "DVC_NO_ANALYTICS=1"}
 	var cases []measure.Case

@@ -49,7 +49,7 @@ func compare(flow string, n, limit, runs int) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { _ = os.RemoveAll(tmp) }()
 	if n >= 10000 {
 		runs = min(runs, 3)
 	}

@@ -31,7 +31,7 @@ func placeOf(nodes []Node, i int) Place {
 	return Place{Name: n.Name, File: n.File, Line: n.Line, Column: n.Column}
 }
 
-// DuplicateError: an output is declared more than once.
+// DuplicateError reports an output that is declared more than once.
 type DuplicateError struct {
 	Path string
 	// Nodes and Places are the stages that declare it, in order; just one
@@ -63,7 +63,7 @@ func (e *DuplicateError) Hint() string {
 // Where returns the stages to look at.
 func (e *DuplicateError) Where() []Place { return e.Places }
 
-// OverlapError: an output lies inside another output.
+// OverlapError reports an output that lies inside another output.
 type OverlapError struct {
 	Outer, Inner string
 	// Places are the stages that declare the outer and the inner output.
@@ -83,8 +83,8 @@ func (e *OverlapError) Hint() string {
 // Where returns the stages to look at.
 func (e *OverlapError) Where() []Place { return e.Places[:] }
 
-// InsideError: a pipeline or .dvc file lies inside an output, so that
-// producing the output would delete it.
+// InsideError reports a pipeline or .dvc file that lies inside an output, so
+// that producing the output would delete it.
 type InsideError struct {
 	Output string
 	// Place is the first stage of that file.
@@ -103,7 +103,8 @@ func (e *InsideError) Hint() string {
 // Where returns the stage to look at.
 func (e *InsideError) Where() []Place { return []Place{e.Place} }
 
-// CycleError: stages wait for each other, or a stage reads what it writes.
+// CycleError reports stages that wait for each other, or a stage that reads
+// what it writes.
 type CycleError struct {
 	// Nodes are the stages in the direction of the data, from the smallest
 	// index; each produces what the next one reads, the last what the first does.

@@ -15,7 +15,8 @@ func (f *DataFile) Encode() ([]byte, error) {
 		return yaml12.Emit(now), nil
 	}
 	was := f.was.fields()
-	out, err := f.source, error(nil)
+	out := f.source
+	var err error
 	for _, it := range was.Items {
 		name, _ := it.Key.(string)
 		if _, ok := now.Get(name); !ok {

@@ -123,7 +123,7 @@ func (r *lineReader) next() {
 func (r *lineReader) stage() *Stage {
 	s := new(Stage)
 	r.next()
-	ok := false
+	var ok bool
 	if s.Cmd, ok = r.cmd(); !ok {
 		return nil
 	}

@@ -53,7 +53,7 @@ func Merge(base, ours, theirs []byte) (merged []byte, conflicts []string, err er
 			conflicts = append(conflicts, blk.name)
 		}
 	}
-	clash := false
+	var clash bool
 	out.head, clash = pickText(b.head, o.head, t.head)
 	foot, footClash := pickText(b.foot, o.foot, t.foot)
 	out.foot = foot

@@ -222,7 +222,7 @@ func checkRoundTrip(t interface {
 func FuzzEmit(f *testing.F) {
 	f.Add("a b", "k", 1.5)
 	f.Add("x: y #z\n\t", "on", math.Inf(1))
-	f.Add(strings.Repeat("it's a \t", 30), strings.Repeat("k ", 70), -0.0)
+	f.Add(strings.Repeat("it's a \t", 30), strings.Repeat("k ", 70), math.Copysign(0, -1))
 	f.Fuzz(func(t *testing.T, s, key string, x float64) {
 		s, key = strings.ToValidUTF8(s, "?"), strings.ToValidUTF8(key, "?")
 		checkRoundTrip(t, s)

@@ -32,7 +32,7 @@ func WriteNPZ(w io.Writer, m *CSR) error {
 			CRC32:              crc32.ChecksumIEEE(data),
 			CompressedSize64:   uint64(len(data)),
 			UncompressedSize64: uint64(len(data)),
-			ModifiedDate:       1<<5 | 1, // 1980-01-01, the first day a zip can name
+			ModifiedDate:       1<<5 | 1, //nolint:staticcheck // CreateRaw takes no other; 1980-01-01, the first day a zip can name
 		})
 		if err != nil {
 			return err
