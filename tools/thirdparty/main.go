@@ -53,7 +53,7 @@ func run(root string) error {
 		}
 		fmt.Printf("| %s | %s | %s |\n", f[0], f[1], kind)
 	}
-	extra, err := os.ReadFile(filepath.Join(root, "data", "NOTICES.md"))
+	extra, err := os.ReadFile(filepath.Join(root, "tools", "thirdparty", "data.md"))
 	if err == nil {
 		fmt.Printf("\n%s", extra)
 	}
@@ -70,10 +70,13 @@ func licence(dir string) (string, error) {
 		for _, k := range []struct{ words, name string }{
 			{"Apache License", "Apache-2.0"},
 			{"CC0 1.0 Universal", "CC0-1.0"},
+			{"Creative Commons Attribution 4.0", "CC-BY-4.0"},
+			{"The contents of this repository are Licensed under the Creative Commons Attribution 3.0", "CC-BY-3.0"},
 			{"This is free and unencumbered software", "Unlicense"},
 			{"Mozilla Public License", "MPL-2.0"},
 			{"Permission to use, copy, modify, and/or distribute", "ISC"},
 			{"Permission is hereby granted, free of charge", "MIT"},
+			{"Use of the Freetype-Go software is subject to your choice of exactly one", "FTL or GPL-2.0-or-later"},
 			{"Neither the name of", "BSD-3-Clause"},
 			{"names of its contributors", "BSD-3-Clause"},
 			{"Redistributions of source code", "BSD-2-Clause"},
