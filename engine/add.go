@@ -75,11 +75,7 @@ func (e *Engine) add(ctx context.Context, req AddRequest, abs string) (string, e
 		if c.err != nil {
 			return "", fmt.Errorf("add '%s': %w", e.show(o.Path), c.err)
 		}
-		if !c.matches(rec) && c.legacy {
-			entry, m, err := e.ws.scan(ctx, place, false)
-			c = content{entry: entry, manifest: m, err: err}
-		}
-		outs[i] = outState{out: o, content: c, rec: rec}
+		outs[i] = outState{out: o, content: e.current(ctx, o.Path, c, rec), rec: rec}
 	}
 	if !req.NoCommit {
 		if err := e.storeOutputs(ctx, n, outs, !req.NoRelink); err != nil {
@@ -189,6 +185,7 @@ func (e *Engine) commit(ctx context.Context, req CommitRequest, n *node) error {
 		if outs[i].content.missing() {
 			return fmt.Errorf("output '%s' does not exist", outs[i].out.Def)
 		}
+		outs[i].content = e.current(ctx, outs[i].out.Path, outs[i].content, outs[i].rec)
 	}
 	if n.IsData() {
 		if err := e.storeOutputs(ctx, n, outs, !req.NoRelink); err != nil {

@@ -16,6 +16,11 @@ import (
 // perform carries out a verdict and returns the state the stage ends in. The
 // caller holds the section; running a command leaves it meanwhile.
 func (e *Engine) perform(ctx context.Context, n *node, req *Request, v *verdict) (State, error) {
+	if v.action != doSkip {
+		if err := e.contained(n); err != nil {
+			return Failed, err
+		}
+	}
 	switch v.action {
 	case doSkip:
 		return Skipped, nil
@@ -68,7 +73,7 @@ func (e *Engine) run(ctx context.Context, n *node, req *Request, v *verdict) err
 	if err != nil {
 		return err
 	}
-	outs, err := e.outputsAfter(ctx, n)
+	outs, err := e.outputsAfter(ctx, n, v.rec)
 	if err != nil {
 		last.Outcome, last.Error = Failed, err.Error()
 		_ = e.states.put(n, last)
@@ -98,7 +103,7 @@ func (e *Engine) runCommand(ctx context.Context, n *node, req *Request, v *verdi
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	out := &stageOutput{e: e, n: n, log: log}
 	defer out.flush()
 	e.section.leave()

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,33 +11,34 @@ import (
 	"sync"
 
 	"github.com/flowrepro/flow/cache"
+	"github.com/flowrepro/flow/engine/lock"
 	"github.com/flowrepro/flow/engine/pipeline"
 )
 
 // outputsAfter looks at the outputs that a command left and refuses what cannot
 // be one.
-func (e *Engine) outputsAfter(ctx context.Context, n *node) ([]outState, error) {
+func (e *Engine) outputsAfter(ctx context.Context, n *node, before *lock.Stage) ([]outState, error) {
 	list := make([]outState, len(n.Outs))
 	for i, o := range n.Outs {
 		if err := e.checkOutput(n, o); err != nil {
 			return nil, err
 		}
 		abs := e.abs(o.Path)
-		entry, m, err := e.ws.rescan(ctx, abs, false)
-		if missing(err) {
+		e.ws.forget(abs)
+		rec := recordedOut(before, o.Def)
+		c := e.current(ctx, o.Path, e.look(ctx, o.Path, rec), rec)
+		if c.missing() {
 			return nil, hintError{fmt.Errorf("output '%s' does not exist", o.Def),
 				"the command must write every output that the stage declares"}
 		}
-		if err != nil {
-			return nil, fmt.Errorf("output '%s': %w", o.Def, err)
+		if c.err != nil {
+			return nil, fmt.Errorf("output '%s': %w", o.Def, c.err)
 		}
-		e.ws.forget(abs)
-		e.ws.remember(abs, false, entry, m)
-		list[i] = outState{out: o, content: content{entry: entry, manifest: m}}
-		if entry.Size == 0 {
+		list[i] = outState{out: o, content: c, rec: rec}
+		if c.entry.Size == 0 {
 			e.warn(n, fmt.Sprintf("'%s' is empty.", e.show(o.Path)), "")
 		}
-		if o.Kind == pipeline.MetricOutput && m == nil {
+		if o.Kind == pipeline.MetricOutput && c.manifest == nil {
 			if err := checkText(abs); err != nil {
 				return nil, err
 			}
@@ -84,7 +86,7 @@ func checkText(abs string) error {
 	defer f.Close()
 	head := make([]byte, 512)
 	k, err := io.ReadFull(f, head)
-	if err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read metrics: %w", err)
 	}
 	if !looksLikeText(head[:k]) {

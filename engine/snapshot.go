@@ -170,12 +170,8 @@ func (c content) matches(rec *lock.Entry) bool {
 // lockEntry is the form in which a path's content is recorded. An entry that
 // was recorded in the form of DVC 2.x and has not changed stays as it is.
 func (e *Engine) lockEntry(ctx context.Context, def, place string, c content, rec *lock.Entry) (lock.Entry, error) {
-	if c.legacy && c.matches(rec) {
+	if c = e.current(ctx, place, c, rec); c.legacy {
 		return *rec, nil
-	}
-	if c.legacy {
-		entry, m, err := e.ws.scan(ctx, e.abs(place), false)
-		c = content{entry: entry, manifest: m, err: err}
 	}
 	if c.err != nil {
 		return lock.Entry{}, c.err
@@ -183,10 +179,23 @@ func (e *Engine) lockEntry(ctx context.Context, def, place string, c content, re
 	return newEntry(def, c.entry), nil
 }
 
+// current is content in the form in which it is to be recorded: an entry of DVC
+// 2.x stays one until its content changes.
+func (e *Engine) current(ctx context.Context, place string, c content, rec *lock.Entry) content {
+	if !c.legacy || c.matches(rec) {
+		return c
+	}
+	entry, m, err := e.ws.scan(ctx, e.abs(place), false)
+	return content{entry: entry, manifest: m, err: err}
+}
+
 func newEntry(def string, c cache.Entry) lock.Entry {
 	le := lock.Entry{
 		Path: def, Hash: c.Digest.Hash().Name, Digest: c.Digest.String(),
 		Size: c.Size, Files: -1, Exec: c.Exec,
+	}
+	if c.Digest.Hash() == cache.MD5Text {
+		le.Hash = "" // which is how DVC 2.x's are told apart
 	}
 	if c.Digest.IsDir() {
 		le.Files = int64(c.Files)

@@ -106,15 +106,6 @@ func (w *workspace) forget(abs string) {
 	}
 }
 
-// remember stores a result that was just computed.
-func (w *workspace) remember(abs string, text bool, entry cache.Entry, m *cache.Manifest) {
-	s := &scanned{entry: entry, manifest: m}
-	s.once.Do(func() {})
-	w.mu.Lock()
-	w.known[scanKey{abs, text}] = s
-	w.mu.Unlock()
-}
-
 func isDir(abs string) bool {
 	fi, err := os.Lstat(abs)
 	return err == nil && fi.IsDir()
