@@ -148,7 +148,7 @@ func TestFaults(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("error %v, want %q", err, tt.want)
 			}
-			if left, _ := filepath.Glob(filepath.Join(p.dir, "*", "*", ".tmp-*")); len(left) > 0 {
+			if left, _ := filepath.Glob(filepath.Join(p.dir, "*", "*", ".flow-tmp-*")); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}
 		})

@@ -19,9 +19,10 @@ type coordinateState struct {
 	// grad and hess are the loss's gradient and the diagonal of its Hessian.
 	grad, hess   []float64
 	gradB, hessB float64
-	// Of the step that is being looked for: step[j] is the change of w[j],
-	// xd the change of the decisions.
-	step  []float64
+	// Of the step that is being looked for: aim[j] is what w[j] becomes, xd
+	// the change of the decisions. The aim is kept, not the difference, so
+	// that a coefficient can become exactly 0.
+	aim   []float64
 	stepB float64
 	xd    []float64
 	// active are the columns that the step may change.
@@ -50,7 +51,7 @@ func (p *problem) coordinates(ctx context.Context) (*Result, error) {
 		w:       make([]float64, d), z: make([]float64, n),
 		slope: make([]float64, n), curve: make([]float64, n),
 		grad: make([]float64, d), hess: make([]float64, d),
-		step: make([]float64, d), xd: make([]float64, n),
+		aim: make([]float64, d), xd: make([]float64, n),
 	}
 	s.loss = s.objective(s.z, 0)
 	r := &Result{}
@@ -65,12 +66,7 @@ func (p *problem) coordinates(ctx context.Context) (*Result, error) {
 		if r.Iterations == 0 {
 			first = violation
 		}
-		r.Violation = 0
-		if first > 0 {
-			r.Violation = violation / first
-		}
-		if r.Violation <= p.o.Tol {
-			r.Converged = true
+		if r.Violation, r.Converged = p.reached(violation, first); r.Converged {
 			break
 		}
 		if r.Iterations == p.o.MaxIter {
@@ -163,7 +159,7 @@ func subgradient(w, g float64) float64 {
 // solve looks for the step: it sweeps over the active columns until a sweep
 // finds no more than goal to improve. It returns the number of sweeps.
 func (s *coordinateState) solve(ctx context.Context, goal float64) (sweeps int, err error) {
-	clear(s.step)
+	copy(s.aim, s.w)
 	clear(s.xd)
 	s.stepB = 0
 	for sweeps < maxSweeps {
@@ -199,27 +195,26 @@ func (s *coordinateState) solve(ctx context.Context, goal float64) (sweeps int, 
 func (s *coordinateState) improve(j int) float64 {
 	from, to := s.x.starts[j], s.x.starts[j+1]
 	rows, values := s.x.rows[from:to], s.x.values[from:to]
-	g := s.grad[j] + float64(ridge*s.step[j])
+	w, h := s.aim[j], s.hess[j]
+	g := s.grad[j] + float64(ridge*(w-s.w[j]))
 	for k, i := range rows {
 		g += float64(values[k] * float64(s.curve[i]*s.xd[i]))
 	}
-	w, h := s.w[j]+s.step[j], s.hess[j]
 	off := subgradient(w, g)
-	var delta float64
+	aim := 0.0
 	switch {
 	case g+1 <= float64(h*w):
-		delta = -(g + 1) / h
+		aim = w - (g+1)/h
 	case g-1 >= float64(h*w):
-		delta = -(g - 1) / h
-	default:
-		delta = -w
-	}
-	if math.Abs(delta) < 1e-14 {
-		return off
+		aim = w - (g-1)/h
 	}
 	// A step of at most 10 keeps a nearly flat model from running away.
-	delta = min(max(delta, -10), 10)
-	s.step[j] += delta
+	aim = min(max(aim, w-10), w+10)
+	delta := aim - w
+	if delta == 0 {
+		return off
+	}
+	s.aim[j] = aim
 	for k, i := range rows {
 		s.xd[i] += float64(delta * values[k])
 	}
@@ -232,7 +227,7 @@ func (s *coordinateState) walk(trial []float64) bool {
 	// slope is the decrease that the model's linear part promises.
 	slope := float64(s.gradB * s.stepB)
 	for _, j := range s.active {
-		slope += float64(s.grad[j]*s.step[j]) + math.Abs(s.w[j]+s.step[j]) - math.Abs(s.w[j])
+		slope += float64(s.grad[j]*(s.aim[j]-s.w[j])) + math.Abs(s.aim[j]) - math.Abs(s.w[j])
 	}
 	if !(slope < 0) {
 		return false
@@ -244,18 +239,13 @@ func (s *coordinateState) walk(trial []float64) bool {
 		loss := s.objective(trial, 0)
 		change := loss - s.loss
 		for _, j := range s.active {
-			change += math.Abs(s.w[j]+float64(t*s.step[j])) - math.Abs(s.w[j])
+			change += math.Abs(s.along(j, t)) - math.Abs(s.w[j])
 		}
 		if change > float64(float64(0.01*t)*slope) {
 			continue
 		}
 		for _, j := range s.active {
-			// A coefficient that the step takes to 0 is 0, not a rounding of it.
-			if t == 1 && s.step[j] == -s.w[j] {
-				s.w[j] = 0
-			} else {
-				s.w[j] += float64(t * s.step[j])
-			}
+			s.w[j] = s.along(j, t)
 		}
 		s.b += float64(t * s.stepB)
 		copy(s.z, trial)
@@ -263,4 +253,12 @@ func (s *coordinateState) walk(trial []float64) bool {
 		return true
 	}
 	return false
+}
+
+// along is the coefficient at a part of the step; the whole is the aim.
+func (s *coordinateState) along(j int32, t float64) float64 {
+	if t == 1 {
+		return s.aim[j]
+	}
+	return s.w[j] + float64(t*(s.aim[j]-s.w[j]))
 }

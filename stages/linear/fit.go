@@ -131,3 +131,14 @@ type problem struct {
 	y []float64 // ±1
 	o Options
 }
+
+// reached reports whether a violation of the optimality conditions is small
+// enough, and its size relative to first, that at the start. What rounding
+// leaves of 0 counts as 0: a fit may start at the minimum.
+func (p *problem) reached(violation, first float64) (relative float64, ok bool) {
+	if violation <= 1e-14*p.o.C*float64(len(p.y)) {
+		return 0, true
+	}
+	relative = violation / first
+	return relative, relative <= p.o.Tol
+}

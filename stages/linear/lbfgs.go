@@ -57,10 +57,7 @@ func (p *problem) lbfgs(ctx context.Context) (*Result, error) {
 	}
 	r.Objective = e.value
 	r.Iterations = found.MajorIterations
-	if first > 0 {
-		r.Violation = floats.Norm(e.grad, math.Inf(1)) / first
-	}
-	r.Converged = r.Violation <= p.o.Tol
+	r.Violation, r.Converged = p.reached(floats.Norm(e.grad, math.Inf(1)), first)
 	return r, nil
 }
 

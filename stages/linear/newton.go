@@ -46,13 +46,7 @@ func (p *problem) newton(ctx context.Context) (*Result, error) {
 	trial := make([]float64, n)
 	r := &Result{}
 	for {
-		norm := s.gradNorm()
-		r.Violation = 0
-		if first > 0 {
-			r.Violation = norm / first
-		}
-		if r.Violation <= p.o.Tol {
-			r.Converged = true
+		if r.Violation, r.Converged = p.reached(s.gradNorm(), first); r.Converged {
 			break
 		}
 		if r.Iterations == p.o.MaxIter {
@@ -136,12 +130,12 @@ func (s *newtonState) solve(ctx context.Context, step, dz []float64, precision f
 	u := make([]float64, n)
 	clear(step)
 	clear(dz)
-	resB, dirB := -s.gradB, 0.0
+	resB := -s.gradB
 	for j, g := range s.grad {
 		res[j] = -g
 		dir[j] = res[j] / s.diag[j]
 	}
-	dirB = resB / s.diagB
+	dirB := resB / s.diagB
 	rho := dot(res, dir) + float64(resB*dirB)
 	goal := float64(float64(precision*precision) * rho)
 	for range maxInner {

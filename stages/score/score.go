@@ -162,11 +162,10 @@ func ROC(labels []int, decisions []float64, limit int) ([]Point, error) {
 			continue
 		}
 		next := count{tp, fp, decisions[row]}
-		// The middle one of three points in a row on one straight edge says
-		// nothing.
+		// The middle one of three points on one straight edge says nothing.
 		if n := len(all); n >= 2 {
 			a, b := all[n-2], all[n-1]
-			if a.tp == b.tp && b.tp == next.tp || a.fp == b.fp && b.fp == next.fp {
+			if (b.fp-a.fp)*(next.tp-b.tp) == (b.tp-a.tp)*(next.fp-b.fp) {
 				all = all[:n-1]
 			}
 		}

@@ -1,0 +1,249 @@
+package model
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flowrepro/flow/stages/features"
+	"github.com/flowrepro/flow/stages/text"
+)
+
+func vectorizer(t testing.TB) *Vectorizer {
+	t.Helper()
+	c := features.DefaultConfig()
+	c.Lowercase, c.Weighting, c.NgramMax = false, "tfidf", 2
+	terms, err := features.New(c, []string{"bad", "bad film", "film", "good"}, []float64{1.5, 2, 1, 1.0 / 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Vectorizer{Cleaning: text.Default(), Terms: terms}
+}
+
+func classifier() *Classifier {
+	return &Classifier{
+		Classes: [2]string{"negative", "positive"}, Coef: []float64{-2, -1e-17, 0, 3}, Intercept: 0.1,
+		Fit: Fit{Penalty: "l2", C: 10, Rows: 4, Iterations: 3, Converged: true, Objective: 1.25},
+	}
+}
+
+func write(t testing.TB, v *Vectorizer, c *Classifier) (vec, cls []byte) {
+	t.Helper()
+	var a, b bytes.Buffer
+	if err := v.Write(&a); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return a.Bytes(), b.Bytes()
+}
+
+func TestRoundTrip(t *testing.T) {
+	v, c := vectorizer(t), classifier()
+	vec, cls := write(t, v, c)
+	v2, err := ReadVectorizer(bytes.NewReader(vec))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c2, err := ReadClassifier(bytes.NewReader(cls))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(c, c2); diff != "" {
+		t.Error(diff)
+	}
+	vec2, cls2 := write(t, v2, c2)
+	if !bytes.Equal(vec, vec2) || !bytes.Equal(cls, cls2) {
+		t.Errorf("other bytes after a round trip:\n%s%s%s%s", vec, vec2, cls, cls2)
+	}
+	if diff := cmp.Diff(v.Cleaning, v2.Cleaning); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The formats are read by other programs too: their bytes are pinned.
+func TestFormat(t *testing.T) {
+	vec, cls := write(t, vectorizer(t), classifier())
+	const wantVec = `{"format":"flow.vectorizer","version":1,` +
+		`"cleaning":{"markup":false,"urls":true,"digits":true,"lowercase":true,"punctuation":true,"stop_words":"nltk","lemmas":true},` +
+		`"config":{"weighting":"tfidf","lowercase":false,"ngram_min":1,"ngram_max":2,"min_df":1,"max_df":1.0,"max_features":0,` +
+		`"binary":false,"use_idf":true,"smooth_idf":true,"sublinear_tf":false,"norm":"l2"},` +
+		`"terms":["bad","bad film","film","good"],"idf":[1.5,2,1,0.3333333333333333]}` + "\n"
+	const wantCls = `{"format":"flow.logistic","version":1,"classes":["negative","positive"],` +
+		`"fit":{"penalty":"l2","c":10,"rows":4,"iterations":3,"converged":true,"objective":1.25},` +
+		`"intercept":0.1,"coef":[-2,-1e-17,0,3]}` + "\n"
+	if diff := cmp.Diff(wantVec, string(vec)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(wantCls, string(cls)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPredict(t *testing.T) {
+	m, err := New(vectorizer(t), classifier())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Cleaning is the model's: capitals, stop words and plurals go.
+	got := m.Predict("The GOOD films!!")
+	norm := math.Hypot(1.0/3, 1)
+	z := 0.1 + 3*(1.0/3)/norm
+	want := Prediction{Label: 1, Class: "positive", Probability: 1 / (1 + math.Exp(-z))}
+	if got.Label != want.Label || got.Class != want.Class || math.Abs(got.Probability-want.Probability) > 1e-15 {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := m.Predict("bad, bad film"); got.Label != 0 || got.Class != "negative" || got.Probability >= 0.5 {
+		t.Errorf("%+v", got)
+	}
+	if got := m.Predict(""); math.Abs(got.Probability-1/(1+math.Exp(-0.1))) > 1e-15 {
+		t.Errorf("empty text: %+v", got)
+	}
+	parts := m.Explain("good bad film", 2)
+	if len(parts) != 2 || parts[0].Text != "bad" || parts[0].Weight >= 0 || parts[1].Text != "good" {
+		t.Errorf("%+v", parts)
+	}
+	// The same as a matrix row is scored.
+	x, err := vectorizer(t).Terms.Transform(context.Background(), []string{"good film"}, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z2, err := classifier().Decisions(context.Background(), x, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := m.Predict("The GOOD films!!").Probability; math.Abs(math.Log(p/(1-p))-z2[0]) > 1e-12 {
+		t.Errorf("text and row disagree: %v, %v", math.Log(p/(1-p)), z2[0])
+	}
+}
+
+func TestConcurrentPredict(t *testing.T) {
+	m, err := New(vectorizer(t), classifier())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := m.Predict("good film, bad film")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 200 {
+				if got := m.Predict("good film, bad film"); got != want {
+					t.Errorf("%+v, want %+v", got, want)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestFaults(t *testing.T) {
+	vec, cls := write(t, vectorizer(t), classifier())
+	for _, tt := range []struct {
+		name, old, new string
+		want           string
+	}{
+		{"unknown key", `"format"`, `"extra":1,"format"`, "unknown field"},
+		{"wrong format", `flow.`, `flaw.`, "format"},
+		{"no format", `"format":"flow.vectorizer",`, ``, "no format"},
+		{"no format", `"format":"flow.logistic",`, ``, "no format"},
+		{"version", `"version":1`, `"version":2`, "version 2"},
+		{"more", "}\n", "}{}", "after the end"},
+		{"order", `"bad","bad film"`, `"bad film","bad"`, "out of order"},
+		{"idf", `[1.5,2,1,`, `[1.5,2,`, "inverse document"},
+		{"stop words", `"nltk"`, `"latin"`, "stop words"},
+		{"huge number", `"coef":[-2`, `"coef":[-2e999`, "number"},
+		{"no coefficients", `[-2,-1e-17,0,3]`, `[]`, "no coefficients"},
+		{"classes", `["negative","positive"]`, `["positive","positive"]`, "classes"},
+		{"cut", `]}`, ``, "unexpected"},
+	} {
+		tried := 0
+		for _, file := range []struct {
+			data []byte
+			read func(data []byte) error
+		}{
+			{vec, func(d []byte) error { _, err := ReadVectorizer(bytes.NewReader(d)); return err }},
+			{cls, func(d []byte) error { _, err := ReadClassifier(bytes.NewReader(d)); return err }},
+		} {
+			bad := strings.Replace(string(file.data), tt.old, tt.new, 1)
+			if bad == string(file.data) {
+				continue
+			}
+			tried++
+			if err := file.read([]byte(bad)); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%s: error %v, want %q", tt.name, err, tt.want)
+			}
+		}
+		if tried == 0 {
+			t.Errorf("%s: applies to no file", tt.name)
+		}
+	}
+	c := classifier()
+	c.Coef[1] = math.NaN()
+	if err := c.Write(new(bytes.Buffer)); err == nil {
+		t.Error("NaN was written")
+	}
+	if _, err := New(vectorizer(t), &Classifier{Classes: [2]string{"a", "b"}, Coef: []float64{1}}); err == nil {
+		t.Error("parts that do not fit were joined")
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "vectorizer.json"), filepath.Join(dir, "model.json")
+	if _, err := Load(a, b); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("missing: %v", err)
+	}
+	vec, cls := write(t, vectorizer(t), classifier())
+	for path, data := range map[string][]byte{a: vec, b: cls} {
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := Load(a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Predict("good"); got.Class != "positive" {
+		t.Errorf("%+v", got)
+	}
+	if _, err := Load(b, a); err == nil || !strings.Contains(err.Error(), b) {
+		t.Errorf("swapped: %v", err)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	vec, cls := write(f, vectorizer(f), classifier())
+	f.Add(vec)
+	f.Add(cls)
+	f.Add([]byte(`{"format":"flow.logistic","version":1,"classes":["a","b"],"fit":{},"intercept":0,"coef":[1]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if v, err := ReadVectorizer(bytes.NewReader(data)); err == nil {
+			var b bytes.Buffer
+			if err := v.Write(&b); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ReadVectorizer(&b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if c, err := ReadClassifier(bytes.NewReader(data)); err == nil {
+			var b bytes.Buffer
+			if err := c.Write(&b); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ReadClassifier(&b); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
