@@ -21,4 +21,5 @@
 //	reruns: a b          stages that run although nothing changed
 //	status: changed      status reports something even after a repro
 //	lost lock: fails     a repro without a lock file is not to be tried
+//	only dvc: pattern    one file that DVC writes, and flow has reason not to
 package interop

@@ -18,11 +18,11 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 func run(m *testing.M) int {
 	dvc := os.Getenv("FLOW_TEST_DVC")
 	if dvc == "" {
-		fmt.Fprintln(os.Stderr, "FLOW_TEST_DVC does not name DVC's executable: nothing to compare with")
 		if os.Getenv("CI") == "true" {
+			fmt.Fprintln(os.Stderr, "FLOW_TEST_DVC does not name DVC's executable")
 			return 1
 		}
-		return 0
+		return m.Run() // which skips the tests
 	}
 	dvc, err := exec.LookPath(dvc)
 	if err != nil {

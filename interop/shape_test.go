@@ -4,6 +4,7 @@ package interop
 
 import (
 	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ type shape struct {
 	reruns        []string
 	statusChanged bool
 	lostLockFails bool
+	onlyDVC       []string
 }
 
 // parseShape reads an archive. Directives are checked, so that none is idle.
@@ -54,6 +56,8 @@ func parseShape(a *txtar.Archive) (*shape, error) {
 			s.statusChanged = true
 		case line == "lost lock: fails":
 			s.lostLockFails = true
+		case name == "only dvc":
+			s.onlyDVC = append(s.onlyDVC, value)
 		case name == "reruns":
 			s.reruns = strings.Fields(value)
 			slices.Sort(s.reruns)
@@ -70,16 +74,16 @@ func TestShapes(t *testing.T) {
 	if err != nil || len(archives) == 0 {
 		t.Fatalf("no archives in testdata: %v", err)
 	}
-	for _, path := range archives {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+	for _, file := range archives {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
-			a, err := txtar.ParseFile(path)
+			a, err := txtar.ParseFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
 			s, err := parseShape(a)
 			if err != nil {
-				t.Fatalf("%s: %v", path, err)
+				t.Fatalf("%s: %v", file, err)
 			}
 			s.live(t)
 		})
@@ -180,11 +184,35 @@ func (s *shape) compare(t *testing.T, what string, a, b *project) {
 	if s.anyOrder {
 		treeA, treeB = treeA.unordered(), treeB.unordered()
 	}
+	dvcs, flows := treeA, treeB
+	if a.tool == "flow" {
+		dvcs, flows = treeB, treeA
+	}
+	for _, pattern := range s.onlyDVC {
+		drop(t, pattern, dvcs, flows)
+	}
 	what += ", " + a.tool + "'s - and " + b.tool + "'s +"
 	diffTrees(t, what, treeA, treeB)
 	gitA, gitB := a.exec("git", "status", "--porcelain").ok().out, b.exec("git", "status", "--porcelain").ok().out
 	diff(t, "git status: "+what, gitA, gitB)
 	requireLocks(t, treeA)
+}
+
+// drop takes the one file that flow does not write out of DVC's project.
+func drop(t *testing.T, pattern string, dvcs, flows tree) {
+	t.Helper()
+	var dropped []string
+	for name := range dvcs {
+		if ok, err := path.Match(pattern, name); err != nil {
+			t.Fatal(err)
+		} else if _, both := flows[name]; ok && !both {
+			dropped = append(dropped, name)
+			delete(dvcs, name)
+		}
+	}
+	if len(dropped) != 1 {
+		t.Errorf("want one file %s that is DVC's only, have %q", pattern, dropped)
+	}
 }
 
 // requireLocks guards against comparing nothing with nothing.

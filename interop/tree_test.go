@@ -36,7 +36,7 @@ func (p *project) tree() tree {
 		case d.IsDir():
 			return nil
 		}
-		text, err := describe(path, d)
+		text, err := describe(path, strings.HasPrefix(rel, ".dvc/"))
 		tr[rel] = text
 		return err
 	})
@@ -46,24 +46,34 @@ func (p *project) tree() tree {
 	return tr
 }
 
-// describe is a file's mode and content, or a digest where that is long.
-func describe(path string, d fs.DirEntry) (string, error) {
-	info, err := d.Info()
-	if err != nil {
+// describe is a file's mode and content, or a digest where that is long. What
+// stands in the workspace is described as its owner sees it: DVC makes copies
+// of its own of all outputs, which loses links and the other users' bits; flow
+// leaves files that it need not touch.
+func describe(path string, exact bool) (string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if info.Mode()&fs.ModeSymlink != 0 {
+	case info.IsDir():
 		to, err := os.Readlink(path)
 		return "-> " + to, err
+	}
+	kind := info.Mode().String()
+	if !exact {
+		kind = (info.Mode() & 0o700).String()
+	}
+	if to, err := os.Readlink(path); err == nil && strings.Contains(to, "/.dvc/cache/") {
+		kind += " linked to the cache"
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}
 	if len(data) > 8<<10 || !utf8.Valid(data) {
-		return fmt.Sprintf("%v %d bytes, SHA-256 %x", info.Mode(), len(data), sha256.Sum256(data)), nil
+		return fmt.Sprintf("%s %d bytes, SHA-256 %x", kind, len(data), sha256.Sum256(data)), nil
 	}
-	return fmt.Sprintf("%v\n%s", info.Mode(), data), nil
+	return fmt.Sprintf("%s\n%s", kind, data), nil
 }
 
 // unordered leaves the order of lock entries and of ignored names open: DVC runs
@@ -100,4 +110,11 @@ func split(stages string) []string {
 		entries[len(entries)-1] += line
 	}
 	return entries
+}
+
+// sortedLines are the lines of a file in order.
+func sortedLines(text string) []string {
+	lines := strings.Split(text, "\n")
+	slices.Sort(lines)
+	return lines
 }
