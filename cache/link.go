@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // LinkType is a way to make an object appear in the workspace.
@@ -56,6 +57,21 @@ func (s *Store) linksFor(exec, empty bool) []LinkType {
 // that may work.
 func (s *Store) preferred(exec, empty bool) LinkType { return s.linksFor(exec, empty)[0] }
 
+// isEmpty reports whether a file's object is. The members of a DVC directory come
+// without their sizes (negative), so that the digest must tell.
+func isEmpty(d Digest, size int64) bool {
+	return size == 0 || size < 0 && nothing()[d]
+}
+
+// nothing are the digests of no bytes.
+var nothing = sync.OnceValue(func() map[Digest]bool {
+	set := map[Digest]bool{}
+	for _, h := range hashes {
+		set[NewDigest(h, h.New().Sum(nil), false)] = true
+	}
+	return set
+})
+
 // placed is a file that materialize made.
 type placed struct {
 	link LinkType
@@ -69,7 +85,7 @@ type placed struct {
 // error is a *CorruptError. On error nothing is left at path.
 func (s *Store) materialize(ctx context.Context, sc *scratch, path string, d Digest, size int64, exec, verify bool) (placed, error) {
 	object := s.Path(d)
-	for _, l := range s.linksFor(exec, size == 0) {
+	for _, l := range s.linksFor(exec, isEmpty(d, size)) {
 		var key FileInfoKey
 		var err error
 		switch l {
@@ -250,7 +266,7 @@ func (s *Store) linkOf(abs string, d Digest) LinkType {
 
 // relinkNeeded reports whether the file must be replaced to be as preferred.
 func (s *Store) relinkNeeded(abs string, d Digest, exec bool, size int64) bool {
-	want := s.preferred(exec, size == 0)
+	want := s.preferred(exec, isEmpty(d, size))
 	if want == Reflink {
 		want = Copy // the bytes are already private; cloning again gains little
 	}
