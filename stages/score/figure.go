@@ -17,6 +17,7 @@ import (
 const (
 	figureWidth  = 12 * vg.Centimeter
 	figureHeight = 10 * vg.Centimeter
+	margin       = vg.Length(8)
 )
 
 var (
@@ -28,6 +29,7 @@ var (
 func DrawROC(w io.Writer, points []Point, auc float64) error {
 	p := plot.New()
 	p.Title.Text = fmt.Sprintf("ROC curve (AUC %.4f)", auc)
+	p.Title.Padding = vg.Points(6)
 	p.X.Label.Text = "False positive rate"
 	p.Y.Label.Text = "True positive rate"
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
@@ -51,9 +53,12 @@ func DrawROC(w io.Writer, points []Point, auc float64) error {
 	p.Add(guide, curve)
 	p.Legend.Add("classifier", curve)
 	p.Legend.Add("chance", guide)
-	p.Legend.Left = false
+	// With the text at the right of its sign there is room for viewers that
+	// put a wider font in the place of ours.
+	p.Legend.Left = true
+	p.Legend.XOffs = figureWidth / 2
 	p.Legend.YOffs = vg.Points(8)
-	p.Legend.XOffs = -vg.Points(8)
+	p.Legend.Padding = vg.Points(6)
 	return render(w, p, "ROC curve")
 }
 
@@ -62,6 +67,7 @@ func DrawROC(w io.Writer, points []Point, auc float64) error {
 func DrawConfusion(w io.Writer, c Confusion, classes [2]string) error {
 	p := plot.New()
 	p.Title.Text = "Confusion matrix"
+	p.Title.Padding = vg.Points(6)
 	p.X.Label.Text = "Predicted"
 	p.Y.Label.Text = "Actual"
 	p.NominalX(classes[0], classes[1])
@@ -114,7 +120,7 @@ func shade(share float64) color.Color {
 
 func render(w io.Writer, p *plot.Plot, what string) error {
 	c := vgsvg.New(figureWidth, figureHeight)
-	p.Draw(draw.New(c))
+	p.Draw(draw.Crop(draw.New(c), margin, -margin, margin, -margin))
 	if _, err := c.WriteTo(w); err != nil {
 		return fmt.Errorf("draw %s: %w", what, err)
 	}
