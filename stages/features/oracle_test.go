@@ -81,10 +81,10 @@ func TestVectorizersAreSklearns(t *testing.T) {
 			set(&config.Lowercase, o.Lowercase)
 			set(&config.UseIDF, o.UseIDF)
 			set(&config.SmoothIDF, o.SmoothIDF)
-			switch {
-			case c.Name == "tfidf rough":
+			switch c.Name {
+			case "tfidf rough":
 				config.Norm = "l1"
-			case c.Name == "tfidf plain":
+			case "tfidf plain":
 				config.Norm = ""
 			}
 			v, m, err := Fit(context.Background(), config, f.Docs, 2, nil)
