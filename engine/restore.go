@@ -93,6 +93,9 @@ func (e *Engine) verify(ctx context.Context, n *node, req *Request, v *verdict) 
 			return err
 		}
 	}
+	if err := e.ignoreOutputs(n); err != nil {
+		return err
+	}
 	if n.IsData() {
 		return e.saveData(n, v.outs)
 	}
