@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 // apply changes the workspace as decided.
@@ -257,11 +259,11 @@ func (c *checkout) one(ctx context.Context, sc *scratch, t *target, tmp string) 
 	}
 	t.key, t.link = p.key, p.link
 	abs := c.abs(t.rel)
-	err = replace(tmp, abs)
+	err = atomicfile.Rename(tmp, abs)
 	if err != nil {
 		// An empty directory may be in the way; one with files in it stays.
 		if info, serr := os.Lstat(abs); serr == nil && info.IsDir() && removeEmptyTree(abs) == nil {
-			err = replace(tmp, abs)
+			err = atomicfile.Rename(tmp, abs)
 		}
 	}
 	// Renaming one hard link of a file over another does nothing at all.

@@ -3,6 +3,7 @@
 package cache
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -28,3 +29,7 @@ func sameDevice(a, b string) bool {
 	db, okb := dev(b)
 	return oka && okb && da == db
 }
+
+// crossDevice reports whether a rename failed because its names are on two
+// file systems, or on two mounts of one.
+func crossDevice(err error) bool { return errors.Is(err, syscall.EXDEV) }

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/zeebo/blake3"
+
+	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 // The memo file is a header and records of one size, sorted by key:
@@ -155,21 +158,14 @@ func writeMemo(path string, t *memoTable) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return fmt.Errorf("save memo: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), TempPrefix+"*")
+	err := atomicfile.Create(path, 0o600, func(w io.Writer) error {
+		if _, err := w.Write(head); err != nil {
+			return err
+		}
+		_, err := w.Write(t.data)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("save memo: %w", err)
-	}
-	if _, err = f.Write(head); err == nil {
-		_, err = f.Write(t.data)
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // the write error is the one to tell
 		return fmt.Errorf("save memo: %w", err)
 	}
 	return nil

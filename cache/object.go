@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 // temp is a temporary file that becomes an object or goes away.
@@ -63,7 +65,7 @@ func (s *Store) commit(t *temp, d Digest) error {
 	if err := s.mkdir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	if err := replace(t.path, path); err != nil {
+	if err := atomicfile.Rename(t.path, path); err != nil {
 		return err
 	}
 	t.done = true

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 // Output is one output of a recorded computation.
@@ -101,7 +103,7 @@ func (s *Store) writeRecord(path string, data []byte) error {
 	if err := t.f.Close(); err != nil {
 		return err
 	}
-	if err := replace(t.path, path); err != nil {
+	if err := atomicfile.Rename(t.path, path); err != nil {
 		return err
 	}
 	t.done = true

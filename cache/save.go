@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 // SaveOptions modify Save.
@@ -262,7 +264,7 @@ func (s *Store) relinkBy(ctx context.Context, sc *scratch, tmp, abs string, b Me
 			_ = os.Chtimes(tmp, info.ModTime(), info.ModTime())
 		}
 	}
-	if err := replace(tmp, abs); err != nil {
+	if err := atomicfile.Rename(tmp, abs); err != nil {
 		_ = os.Remove(tmp) // the first error is the one to tell
 		return err
 	}

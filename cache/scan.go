@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 const ignoreFile = ".dvcignore"
@@ -19,7 +21,7 @@ const ignoreFile = ".dvcignore"
 // TempPrefix begins the name of every temporary file and directory that this
 // package makes, in the store and beside outputs. What bears it is never data:
 // scans pass over it, and it may be deleted when it is older than an hour.
-const TempPrefix = ".flow-tmp-"
+const TempPrefix = atomicfile.Prefix
 
 // Scanner finds out what is in the workspace. It may be used from several
 // goroutines at once.

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 // Unprotect makes the file, or all files of the directory, at the absolute
@@ -84,7 +86,7 @@ func (s *Store) unprotect(ctx context.Context, abs string) error {
 			return err
 		}
 		_ = os.Chtimes(tmp, target.ModTime(), target.ModTime()) // a convenience
-		err := replace(tmp, abs)
+		err := atomicfile.Rename(tmp, abs)
 		if err != nil {
 			_ = os.Remove(tmp) // the first error is the one to tell
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/flowrepro/flow/internal/atomicfile"
 	"github.com/flowrepro/flow/project"
 )
 
@@ -31,35 +32,11 @@ func editFile(abs string, change func(data []byte) ([]byte, error)) error {
 	case existed && bytes.Equal(edited, data):
 		return nil
 	}
-	return replaceFile(abs, edited)
+	return writeFile(abs, edited)
 }
 
-// replaceFile writes a file beside its place and renames it there, so that
-// readers see the old content or the new.
-func replaceFile(abs string, data []byte) error {
-	mode := os.FileMode(0o666)
-	if fi, err := os.Stat(abs); err == nil {
-		mode = fi.Mode().Perm()
-		if target, err := filepath.EvalSymlinks(abs); err == nil {
-			abs = target
-		}
-	}
-	tmp, err := os.OpenFile(fmt.Sprintf("%s.%d.tmp", abs, os.Getpid()), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
-	if err != nil {
-		return fmt.Errorf("write file: %w", err)
-	}
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), abs)
-	}
-	if err != nil {
-		_ = os.Remove(tmp.Name())
+func writeFile(abs string, data []byte) error {
+	if err := atomicfile.Write(abs, data, atomicfile.Options{Sync: true}); err != nil {
 		return fmt.Errorf("write file: %w", err)
 	}
 	return nil

@@ -150,7 +150,7 @@ func (a *app) relocate(s *session, m *relocation) (changed []string, err error) 
 			return nil, fmt.Errorf("move data: %w", err)
 		}
 	}
-	if err := replaceFile(m.fileTo, edited); err != nil {
+	if err := writeFile(m.fileTo, edited); err != nil {
 		return nil, err
 	}
 	changed = append(changed, s.showAbs(m.fileTo))

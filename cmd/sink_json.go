@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/flowrepro/flow/engine"
+	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 // jsonSink writes each event as one line of JSON.
@@ -88,7 +88,7 @@ func (t *traceSink) write() error {
 	if err != nil {
 		return fmt.Errorf("encode trace: %w", err)
 	}
-	if err := os.WriteFile(t.path, append(data, '\n'), 0o666); err != nil {
+	if err := atomicfile.Write(t.path, append(data, '\n'), atomicfile.Options{}); err != nil {
 		return fmt.Errorf("write trace: %w", err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/flowrepro/flow/cache"
+	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 // linkTable remembers what checkouts and runs put into the workspace, so that
@@ -61,11 +62,7 @@ func (t *linkTable) save() error {
 	if err := os.MkdirAll(filepath.Dir(t.file), 0o777); err != nil {
 		return fmt.Errorf("record links: %w", err)
 	}
-	tmp := fmt.Sprintf("%s.%d.tmp", t.file, os.Getpid())
-	if err := os.WriteFile(tmp, data, 0o666); err != nil {
-		return fmt.Errorf("record links: %w", err)
-	}
-	if err := os.Rename(tmp, t.file); err != nil {
+	if err := atomicfile.Write(t.file, data, atomicfile.Options{}); err != nil {
 		return fmt.Errorf("record links: %w", err)
 	}
 	return nil
@@ -87,7 +84,7 @@ func (e *Engine) removeUndeclared(ctx context.Context, t *linkTable) ([]string, 
 		}
 		abs := e.abs(path)
 		entry, m, err := e.ws.rescan(ctx, abs, false)
-		if err == nil && entry.Digest.String() == link.Digest {
+		if err == nil && entry.Digest.String() == link.Digest && e.containedPath(path) == nil {
 			if err := os.RemoveAll(abs); err != nil {
 				return gone, fmt.Errorf("remove '%s': %w", e.show(path), err)
 			}

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sort"
 	"strings"
 	"time"
 
+	"github.com/flowrepro/flow/internal/atomicfile"
 	"github.com/flowrepro/flow/internal/python"
 	"github.com/flowrepro/flow/internal/yaml12"
 )
@@ -63,34 +63,10 @@ func (c *RunCache) Save(s *Stage) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("save run: %w", err)
 	}
-	tmp, err := newTemp(dir)
-	if err != nil {
-		return fmt.Errorf("save run: %w", err)
-	}
-	_, err = tmp.Write(yaml12.Emit(s.Map()))
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(tmp.Name())
+	if err := atomicfile.Write(path, yaml12.Emit(s.Map()), atomicfile.Options{}); err != nil {
 		return fmt.Errorf("save run: %w", err)
 	}
 	return nil
-}
-
-// newTemp makes a file of its own name with the mode that the umask gives,
-// which os.CreateTemp does not.
-func newTemp(dir string) (*os.File, error) {
-	for {
-		name := filepath.Join(dir, fmt.Sprintf(".tmp-%d-%08x", os.Getpid(), rand.Uint32())) //nolint:gosec // no secret
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
-		if !errors.Is(err, fs.ErrExist) {
-			return f, err
-		}
-	}
 }
 
 // read returns the entry of a file; one that is no lock entry is removed.

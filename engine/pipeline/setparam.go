@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flowrepro/flow/internal/atomicfile"
 	"github.com/flowrepro/flow/internal/python"
 	"github.com/flowrepro/flow/internal/yaml12"
 )
@@ -90,7 +91,10 @@ func SetParam(root, arg string) (file string, err error) {
 			return "", fmt.Errorf("set parameter '%s' of '%s': the file's form does not allow it", strings.Join(c.path, "."), rel)
 		}
 	}
-	return rel, replaceFile(abs, data)
+	if err := atomicfile.Write(abs, data, atomicfile.Options{Sync: true}); err != nil {
+		return rel, fmt.Errorf("write parameters: %w", err)
+	}
+	return rel, nil
 }
 
 // same is typed equality that also holds for NaN.
@@ -229,29 +233,4 @@ func (c *change) below(v any, done []any, rest []string, value any) ([]edit, err
 			hint: "leave out the + to change it, or write ++"}
 	}
 	return []edit{{path: done, value: value, exists: true}}, nil
-}
-
-// replaceFile writes data beside a file and renames it over the file.
-func replaceFile(name string, data []byte) error {
-	mode := fs.FileMode(0o644)
-	if fi, err := os.Stat(name); err == nil {
-		mode = fi.Mode().Perm()
-	}
-	if target, err := filepath.EvalSymlinks(name); err == nil {
-		name = target // keep a link, change what it leads to
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
-	if err != nil {
-		return fmt.Errorf("write parameters: %w", err)
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return fmt.Errorf("write parameters: %w", err)
-	}
-	return nil
 }
