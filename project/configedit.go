@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 // parseName cuts "section.key" or "remote.name.key". Remote names may hold
@@ -140,7 +142,7 @@ func (c *Config) edit(level Level, section sectionName, change func(path string,
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return fmt.Errorf("create directory of configuration: %w", err)
 	}
-	if err := replaceFile(path, data); err != nil {
+	if err := atomicfile.Write(path, data, atomicfile.Options{Sync: true}); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
 	c.levels[level] = file

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 // Git is the working tree a project is in. What it knows it reads from files;
@@ -243,7 +245,7 @@ func (g *Git) AddIgnore(abs string) (changed bool, gitignore string, err error) 
 		data = append(data, '\n')
 	}
 	data = append(data, line+"\n"...)
-	if err := replaceFile(gitignore, data); err != nil {
+	if err := g.replaceFile(gitignore, data); err != nil {
 		return false, gitignore, fmt.Errorf("ignore %s: %w", abs, err)
 	}
 	if rel, ok := g.rel(filepath.Dir(abs)); ok {
@@ -281,7 +283,7 @@ func (g *Git) RemoveIgnore(abs string) (changed bool, gitignore string, err erro
 	if len(kept) == 0 {
 		err = os.Remove(gitignore)
 	} else {
-		err = replaceFile(gitignore, kept)
+		err = g.replaceFile(gitignore, kept)
 	}
 	if err != nil {
 		return false, gitignore, fmt.Errorf("stop ignoring %s: %w", abs, err)
@@ -290,6 +292,13 @@ func (g *Git) RemoveIgnore(abs string) (changed bool, gitignore string, err erro
 		g.forget(rel)
 	}
 	return true, gitignore, nil
+}
+
+// replaceFile replaces a file of the working tree by way of the repository's own
+// directory, so that a killed process leaves nothing in the tree; or beside the
+// file, where that is on another file system.
+func (g *Git) replaceFile(path string, data []byte) error {
+	return atomicfile.Write(path, data, atomicfile.Options{Sync: true, Temp: g.Dir})
 }
 
 // ignoreFileOf returns the .gitignore beside a path.

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 // PathLocks asks for locks on paths. Paths are absolute.
@@ -182,22 +184,7 @@ func writePathTable(file string, data []byte) error {
 		_, err = f.WriteAt(page, 0)
 		return errors.Join(err, f.Close())
 	}
-	return replacePathTable(file, data)
-}
-
-func replacePathTable(file string, data []byte) error {
-	f, err := createTemp(file, 0o666)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	return atomicfile.Write(file, data, atomicfile.Options{})
 }
 
 // overlaps reports whether paths are equal or one contains the other.
