@@ -6,17 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path"
-	"path/filepath"
 	"sort"
-	"strconv"
 	"sync"
 	"time"
 
-	"github.com/flowrepro/flow/cache"
 	"github.com/flowrepro/flow/engine/lock"
+	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 // flushEvery bounds how much recorded work a crash can lose to re-checking:
@@ -276,41 +273,7 @@ func (f *lockFile) apply() {
 
 // writeDurably replaces a file: the new content is on disk before the name
 // points to it, and the name before the function returns. The temporary file is
-// made in tempDir, out of the user's sight should the process be killed, or
-// beside the file where the two are not on one file system.
+// made in tempDir, out of the user's sight should the process be killed.
 func writeDurably(tempDir, abs string, data []byte) error {
-	mode := os.FileMode(0o666)
-	if fi, err := os.Stat(abs); err == nil {
-		mode = fi.Mode().Perm()
-	}
-	name := cache.TempPrefix + filepath.Base(abs) + "." + strconv.FormatUint(rand.Uint64(), 36)
-	err := writeAndRename(filepath.Join(tempDir, name), abs, data, mode)
-	if err != nil {
-		err = writeAndRename(filepath.Join(filepath.Dir(abs), name), abs, data, mode)
-	}
-	if err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(abs))
-}
-
-func writeAndRename(tmp, abs string, data []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp, abs)
-	}
-	if err != nil {
-		_ = os.Remove(tmp) // the first error is the one to tell
-	}
-	return err
+	return atomicfile.Write(abs, data, atomicfile.Options{Sync: true, Temp: tempDir})
 }
