@@ -20,7 +20,10 @@ const (
 
 // Field is one named part of what goes into a computation. Names need not be
 // unique and order counts. Both strings may hold any bytes.
-type Field struct{ Name, Value string }
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // KeyOf returns the key of a computation described by fields; version is that
 // of the description itself. It is the only way to make a Key: what is hashed

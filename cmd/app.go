@@ -94,9 +94,12 @@ func (a *app) open(o openOptions) (*session, error) {
 	for _, w := range s.set.Warnings {
 		a.warn(w)
 	}
+	if p.Config.Bool("flow", "lock_wait", false) {
+		a.waitLock = true
+	}
 	eo := engine.Options{
 		Project: p, Store: s.store, Memo: s.memo, Pipeline: s.set, Stages: a.registry, Ignore: ignore,
-		Sink: o.sink, Wait: a.waitLock, Command: "flow " + strings.Join(a.arguments, " "),
+		Workers: p.Config.Int("core", "checksum_jobs", p.Config.Int("flow", "checksum_jobs", 0)), Sink: o.sink, Wait: a.waitLock, Command: "flow " + strings.Join(a.arguments, " "),
 		Dir: s.dir, Interrupted: a.interrupted,
 	}
 	if o.alone {

@@ -93,6 +93,7 @@ func (a *app) repro(ctx context.Context, f *reproFlags, args []string) (err erro
 	if err != nil {
 		return errors.Join(err, finish())
 	}
+	applySettings(&f.req, s.project.Config)
 	if f.req.Targets, err = a.reproTargets(s, f, args); err != nil {
 		return errors.Join(err, finish())
 	}
@@ -115,6 +116,15 @@ func (a *app) repro(ctx context.Context, f *reproFlags, args []string) (err erro
 		return nil
 	}
 	return a.trackChanges(ctx, s, changes.files())
+}
+
+// applySettings fills in what the flags leave open from the configuration.
+func applySettings(req *engine.Request, c *project.Config) {
+	if req.Jobs == 0 {
+		req.Jobs = c.Int("flow", "jobs", c.Int("core", "jobs", 0))
+	}
+	req.KeepGoing = req.KeepGoing || c.Bool("flow", "keep_going", false)
+	req.NoRunCache = req.NoRunCache || !c.Bool("flow", "run_cache", true)
 }
 
 // setParams applies -S to the project's parameter files, before anything reads

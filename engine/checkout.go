@@ -88,6 +88,9 @@ func (e *Engine) Checkout(ctx context.Context, req CheckoutRequest) (cache.Chang
 	var failed []string
 	var unsaved *UnsavedError
 	for _, j := range jobs {
+		if err := e.containedPath(j.path); err != nil {
+			return all, err
+		}
 		there := exists(e.abs(path.Join(j.path, j.within)))
 		ch, err := e.checkoutOne(ctx, req, j)
 		var lost *cache.MissingError

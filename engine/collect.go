@@ -80,7 +80,7 @@ func (e *Engine) Collect(ctx context.Context, req CollectRequest) (*CollectRepor
 	var stale []cache.Key
 	err = e.opt.Store.WalkRecords(func(r *cache.Record, _ int64, _ time.Time) error {
 		for _, o := range r.Outputs {
-			if gone[o.Entry.Digest] || e.lostMember(o.Entry.Digest, gone) {
+			if gone[o.Entry.Digest] || !e.opt.Store.Has(o.Entry.Digest) || e.lostMember(o.Entry.Digest, gone) {
 				stale = append(stale, r.Key)
 				break
 			}

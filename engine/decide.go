@@ -153,6 +153,10 @@ func (e *Engine) findResult(ctx context.Context, n *node, req *Request, v *verdi
 		return nil
 	}
 	if e.runs != nil {
+		if hasAspect(v.reasons, AspectVersion) || hasAspect(v.reasons, AspectEnv) {
+			// DVC's run cache knows neither; what it has is of another program.
+			return nil
+		}
 		return e.findRun(ctx, n, v)
 	}
 	r, err := e.opt.Store.Record(v.key)
@@ -173,6 +177,15 @@ func (e *Engine) findResult(ctx context.Context, n *node, req *Request, v *verdi
 	}
 	v.action, v.restore, v.log = doRestore, entries, r.Log
 	return nil
+}
+
+func hasAspect(rs []Reason, a Aspect) bool {
+	for _, r := range rs {
+		if r.Aspect == a {
+			return true
+		}
+	}
+	return false
 }
 
 // findRun looks into DVC's run cache.

@@ -210,6 +210,15 @@ func (e *Engine) show(path string) string {
 	return rel
 }
 
+// showAbs is show for an absolute path.
+func (e *Engine) showAbs(abs string) string {
+	rel, ok := e.opt.Project.Rel(abs)
+	if !ok {
+		return abs
+	}
+	return e.show(filepath.ToSlash(rel))
+}
+
 // section is the part of the engine's work during which the project's lock is
 // held: everything but running commands. DVC takes the same lock, so that the
 // two never write the same files at once.

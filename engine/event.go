@@ -52,15 +52,16 @@ type Event struct {
 	Time  time.Time `json:"time"`
 	Stage string    `json:"stage,omitempty"` // display name
 	// Index is the stage's place in the order of the plan, from 0.
-	Index int `json:"index,omitempty"`
+	Index int `json:"index"`
 	// Worker numbers the worker that handles the stage, from 0.
-	Worker   int           `json:"-"`
-	State    State         `json:"state,omitempty"`
-	Reasons  []Reason      `json:"reasons,omitempty"`
-	Err      error         `json:"-"`
-	Error    string        `json:"error,omitempty"`
-	Text     string        `json:"text,omitempty"`
-	Hint     string        `json:"hint,omitempty"`
+	Worker  int      `json:"-"`
+	State   State    `json:"state,omitempty"`
+	Reasons []Reason `json:"reasons,omitempty"`
+	Err     error    `json:"-"`
+	Error   string   `json:"error,omitempty"`
+	Text    string   `json:"text,omitempty"`
+	Hint    string   `json:"hint,omitempty"`
+	// File is relative to the engine's directory.
 	File     string        `json:"file,omitempty"`
 	Created  bool          `json:"created,omitempty"`
 	Done     int64         `json:"done,omitempty"`

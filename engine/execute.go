@@ -122,24 +122,62 @@ func (e *Engine) runCommand(ctx context.Context, n *node, req *Request, v *verdi
 	return e.shell(ctx, n, req.jobs() == 1, out)
 }
 
-// lockPaths tells other processes what this stage reads and writes.
+// lockPaths tells other processes what this stage reads and writes. The error
+// is errAgain when it had to wait for one of them.
 func (e *Engine) lockPaths(ctx context.Context, n *node) (func(), error) {
-	o := project.PathLocks{Cmd: e.opt.Command, Wait: e.opt.Wait, Warn: func(text string) { e.warn(n, text, "") }}
+	o := project.PathLocks{Cmd: e.opt.Command, Warn: func(text string) { e.warn(n, text, "") }}
 	for _, d := range n.Deps {
 		o.Read = append(o.Read, e.abs(d.Path))
 	}
 	for _, t := range n.Outs {
 		o.Write = append(o.Write, e.abs(t.Path))
 	}
-	release, err := e.opt.Project.LockPaths(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return func() {
-		if err := release(); err != nil {
-			e.warn(n, err.Error(), "")
+	waited := false
+	for {
+		release, err := e.opt.Project.LockPaths(ctx, o)
+		var busy *project.BusyError
+		if errors.As(err, &busy) && e.opt.Wait {
+			// Whoever has the paths needs the section to let them go.
+			waited = true
+			e.section.leave()
+			err := pause(ctx, lockPoll)
+			if serr := e.section.enter(context.WithoutCancel(ctx)); err == nil {
+				err = serr
+			}
+			if err != nil {
+				return nil, err
+			}
+			continue
 		}
-	}, nil
+		if err != nil {
+			return nil, err
+		}
+		unlock := func() {
+			if err := release(); err != nil {
+				e.warn(n, err.Error(), "")
+			}
+		}
+		if waited {
+			unlock()
+			return nil, errAgain
+		}
+		return unlock, nil
+	}
+}
+
+// errAgain asks for a stage to be decided anew: another process had its paths
+// meanwhile, and may have done its work.
+var errAgain = errors.New("decide again")
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
 }
 
 // clearOutputs removes what an earlier run left at the outputs, so that the
@@ -205,10 +243,10 @@ func (e *Engine) keepAside(n *node, abs string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 		return err
 	}
-	if err := os.Rename(abs, to); err != nil {
+	if err := moveAside(abs, to); err != nil {
 		return err
 	}
-	e.emit(Event{Kind: Kept, Stage: n.name, Index: n.place, Text: e.show(filepath.ToSlash(rel)), File: to})
+	e.emit(Event{Kind: Kept, Stage: n.name, Index: n.place, Text: e.show(filepath.ToSlash(rel)), File: e.showAbs(to)})
 	return nil
 }
 

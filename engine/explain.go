@@ -75,9 +75,9 @@ func (e *Engine) Explain(ctx context.Context, s *pipeline.Stage) (*Explanation, 
 	case v.rec != nil && (x.Last == nil || !sameResult(x.Last, n, v.rec)):
 		x.Against = "lock"
 		x.Differences = diffFields(describeRecord(n, v.rec, fields), fields)
-	case x.Last != nil:
+	case x.Last != nil && x.Last.recorded() != nil:
 		x.Against, x.OldKey = "last run", x.Last.Key
-		x.Differences = diffFields(x.Last.Fields, fields)
+		x.Differences = diffFields(x.Last.recorded(), fields)
 	}
 	return x, nil
 }
@@ -85,7 +85,7 @@ func (e *Engine) Explain(ctx context.Context, s *pipeline.Stage) (*Explanation, 
 // sameResult reports whether the last run on this machine is the one that the
 // lock records: otherwise the lock came from elsewhere and is what counts.
 func sameResult(last *LastRun, n *node, rec *lock.Stage) bool {
-	for _, f := range last.Fields {
+	for _, f := range last.recorded() {
 		if def, ok := strings.CutPrefix(f.Name, "dep:"); ok {
 			for _, d := range n.Deps {
 				if d.Path != def {
@@ -97,7 +97,7 @@ func sameResult(last *LastRun, n *node, rec *lock.Stage) bool {
 			}
 		}
 	}
-	return last.Outcome == Done || last.Outcome == Restored
+	return last.recorded() != nil
 }
 
 // describeRecord lists the fields that a lock entry stands for. What the lock

@@ -117,6 +117,25 @@ func (l *lockFiles) stage(n *node) (*lock.Stage, error) {
 	return f.stage(n.Name), nil
 }
 
+// refresh reads a stage's lock again if another process replaced it.
+func (l *lockFiles) refresh(n *node) error {
+	if n.IsData() {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f, err := l.load(n.File)
+	if err != nil {
+		return err
+	}
+	abs := l.e.abs(f.path)
+	if stampOf(abs) == f.stamp {
+		return nil
+	}
+	f.added = nil
+	return f.read(abs)
+}
+
 // stage returns the newest record of a stage, nil if there is none.
 func (f *lockFile) stage(name string) *lock.Stage {
 	if s, ok := f.dirty[name]; ok {

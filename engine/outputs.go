@@ -51,8 +51,7 @@ func (e *Engine) outputsAfter(ctx context.Context, n *node, before *lock.Stage) 
 func (e *Engine) checkOutput(n *node, o pipeline.Output) error {
 	if !inside(o.Path) {
 		if o.Cache {
-			return hintError{fmt.Errorf("saving output '%s' outside of the project is not supported", o.Def),
-				"declare it with `cache: false`, or write it inside the project"}
+			return outsideError(o.Def)
 		}
 		return nil
 	}
@@ -144,7 +143,7 @@ func (e *Engine) ignoreOutputs(n *node) error {
 			return fmt.Errorf("ignore output '%s': %w", o.Def, err)
 		}
 		if changed {
-			e.emit(Event{Kind: FileChanged, Stage: n.name, Index: n.place, File: file})
+			e.emit(Event{Kind: FileChanged, Stage: n.name, Index: n.place, File: e.showAbs(file)})
 		}
 	}
 	return nil

@@ -162,6 +162,6 @@ func (e *Engine) writeData(n *node) error {
 	if err := writeDurably(e.opt.Project.TempDir(), abs, data); err != nil {
 		return fmt.Errorf("write %s: %w", n.File, err)
 	}
-	e.emit(Event{Kind: FileChanged, Stage: n.name, Index: n.place, File: abs, Data: true})
+	e.emit(Event{Kind: FileChanged, Stage: n.name, Index: n.place, File: e.showAbs(abs), Data: true})
 	return nil
 }

@@ -178,18 +178,37 @@ func (r *reproduction) handle(ctx context.Context, i, worker int, force bool) (S
 	e, n := r.e, r.e.nodes[i]
 	n.worker = worker
 	e.setState(n, Deciding, nil, nil, 0)
-	v, err := e.decide(ctx, n, r.req, force)
-	if err != nil {
-		return Failed, nil, err
+	for {
+		v, err := e.decide(ctx, n, r.req, force)
+		if err != nil {
+			return Failed, nil, err
+		}
+		if v.action == doRun && r.req.Confirm != nil && !r.req.Confirm(n.name) {
+			return Failed, v.reasons, errors.New("reproduction aborted by the user")
+		}
+		state, err := e.perform(ctx, n, r.req, v)
+		if errors.Is(err, errAgain) {
+			if err := e.refresh(n); err != nil {
+				return Failed, v.reasons, err
+			}
+			continue
+		}
+		if err != nil {
+			return Failed, v.reasons, err
+		}
+		return state, v.reasons, nil
 	}
-	if v.action == doRun && r.req.Confirm != nil && !r.req.Confirm(n.name) {
-		return Failed, v.reasons, errors.New("reproduction aborted by the user")
+}
+
+// refresh forgets what is known of a stage's paths and reads its lock again.
+func (e *Engine) refresh(n *node) error {
+	for _, d := range n.Deps {
+		e.ws.forget(e.abs(d.Path))
 	}
-	state, err := e.perform(ctx, n, r.req, v)
-	if err != nil {
-		return Failed, v.reasons, err
+	for _, o := range n.Outs {
+		e.ws.forget(e.abs(o.Path))
 	}
-	return state, v.reasons, nil
+	return e.locks.refresh(n)
 }
 
 // finish makes a stage final and its dependents ready, or blocked.

@@ -14,16 +14,21 @@ import (
 
 	"github.com/flowrepro/flow/cache"
 	"github.com/flowrepro/flow/engine/lock"
+	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 // LastRun is what is kept, on this machine only, of a stage's last run: what
 // its key was made of, how long it took and where its log is. Losing it loses
-// explanations, never results.
+// explanations; in a DVC project, whose lock has no place for them, also the
+// notice that a Go stage's version or a declared variable is another.
 type LastRun struct {
-	Stage    string        `json:"stage"`
-	File     string        `json:"file"`
-	Key      string        `json:"key"`
-	Fields   []cache.Field `json:"fields"`
+	Stage  string        `json:"stage"`
+	File   string        `json:"file"`
+	Key    string        `json:"key"`
+	Fields []cache.Field `json:"fields"`
+	// Recorded are the fields of the last run whose result was recorded, when
+	// that is not this one: the recorded outputs are its product.
+	Recorded []cache.Field `json:"recorded,omitempty"`
 	Started  time.Time     `json:"started"`
 	Duration time.Duration `json:"duration_ns"`
 	Outcome  State         `json:"outcome"`
@@ -32,6 +37,14 @@ type LastRun struct {
 	// Unrecorded is set when the run's result may not be taken for that of
 	// its inputs, because they changed meanwhile.
 	Unrecorded bool `json:"unrecorded,omitempty"`
+}
+
+// recorded returns the fields of the last run whose result was recorded.
+func (r *LastRun) recorded() []cache.Field {
+	if (r.Outcome == Done || r.Outcome == Restored) && !r.Unrecorded {
+		return r.Fields
+	}
+	return r.Recorded
 }
 
 // stateStore keeps the last run of each stage in a journal, runs.jsonl: a line
@@ -111,6 +124,11 @@ func (s *stateStore) last(n *node) *LastRun {
 
 func (s *stateStore) put(n *node, r *LastRun) error {
 	r.Stage, r.File = n.Name, n.File
+	if r.recorded() == nil {
+		if before := s.last(n); before != nil {
+			r.Recorded = before.recorded()
+		}
+	}
 	text, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("record last run: %w", err)
@@ -126,6 +144,9 @@ func (s *stateStore) put(n *node, r *LastRun) error {
 		if s.journal, err = os.OpenFile(s.journalPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666); err != nil {
 			return fmt.Errorf("record last run: %w", err)
 		}
+		if torn(s.journalPath()) {
+			line = append([]byte{'\n'}, line...)
+		}
 	}
 	if _, err := s.journal.Write(line); err != nil {
 		return fmt.Errorf("record last run: %w", err)
@@ -135,6 +156,23 @@ func (s *stateStore) put(n *node, r *LastRun) error {
 		s.lines++
 	}
 	return nil
+}
+
+// torn reports whether a file does not end with a line's end: the process that
+// wrote it was killed.
+func torn(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil || fi.Size() == 0 {
+		return false
+	}
+	last := make([]byte, 1)
+	_, err = f.ReadAt(last, fi.Size()-1)
+	return err == nil && last[0] != '\n'
 }
 
 // close ends the use of the journal and, when most of it is outdated, writes it
@@ -168,11 +206,7 @@ func (s *stateStore) close() error {
 	for _, id := range ids {
 		text = append(append(append(append(text, id...), '\t'), s.known[id]...), '\n')
 	}
-	tmp := fmt.Sprintf("%s.%d.tmp", s.journalPath(), os.Getpid())
-	if err := os.WriteFile(tmp, text, 0o666); err != nil {
-		return fmt.Errorf("compact last runs: %w", err)
-	}
-	if err := os.Rename(tmp, s.journalPath()); err != nil {
+	if err := atomicfile.Write(s.journalPath(), text, atomicfile.Options{}); err != nil {
 		return fmt.Errorf("compact last runs: %w", err)
 	}
 	return nil
@@ -183,7 +217,7 @@ func (s *stateStore) field(n *node, name string) (string, bool) {
 	if r == nil {
 		return "", false
 	}
-	for _, f := range r.Fields {
+	for _, f := range r.recorded() {
 		if f.Name == name {
 			return f.Value, true
 		}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,13 +30,24 @@ func (e *Engine) hold(ctx context.Context, take func(*flock.Flock, context.Conte
 	if err := e.opt.Project.EnsureControl(); err != nil {
 		return nil, err
 	}
-	dir := e.opt.Project.TempDir()
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, fmt.Errorf("make temporary directory: %w", err)
+	// The lock goes with the cache, which several projects may share. Where it
+	// cannot be written, nobody collects garbage either; then the project's own
+	// directory does.
+	var errs []error
+	for _, dir := range []string{e.opt.Store.Dir(), e.opt.Project.TempDir()} {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		f := flock.New(filepath.Join(dir, "users.lock"), flock.SetPermissions(0o666))
+		if _, err := take(f, ctx, lockPoll); err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			errs = append(errs, err)
+			continue
+		}
+		return func() { _ = f.Close() }, nil // the lock goes with the descriptor
 	}
-	f := flock.New(filepath.Join(dir, "cache-users.lock"))
-	if _, err := take(f, ctx, lockPoll); err != nil {
-		return nil, fmt.Errorf("lock the cache: %w", err)
-	}
-	return func() { _ = f.Close() }, nil // the lock goes with the descriptor
+	return nil, fmt.Errorf("lock the cache: %w", errors.Join(errs...))
 }

@@ -198,9 +198,7 @@ func sectionShape(name string, f *Format) shape {
 		return texts("token url repo_url").with(booleans("offline"))
 	case "flow":
 		return shape{
-			"jobs": positive, "checksum_jobs": positive, "retries": integerIn(0, math.MaxInt64),
-			"color":      oneOf("auto", "always", "never"),
-			"cache_size": anyText, "cache_age": anyText,
+			"jobs": positive, "checksum_jobs": positive,
 		}.with(booleans("run_cache keep_going lock_wait"))
 	}
 	return nil

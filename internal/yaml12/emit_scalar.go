@@ -160,7 +160,7 @@ func (e *emitter) plain(s string, split bool) {
 		e.column++
 	}
 	e.whitespace, e.indention = false, false
-	if !split || e.column+len(s) <= bestWidth && !strings.Contains(s, "\u0085") {
+	if !split || e.column+len(s) <= bestWidth && !strings.Contains(s, "\u0085") || isLongDigest(s) {
 		e.write(s)
 		return
 	}
@@ -190,6 +190,14 @@ func (e *emitter) plain(s string, split bool) {
 		i += n
 	}
 	e.whitespace, e.indention = false, false
+}
+
+// isLongDigest recognises the digest of a directory in flow's own format, the
+// one text that is kept on its key's line where ruamel would break it: DVC's
+// digests are shorter, and lines that end in a blank are a nuisance in diffs.
+func isLongDigest(s string) bool {
+	digits, ok := strings.CutSuffix(s, ".dir")
+	return ok && len(digits) == 64 && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // spaces counts the leading spaces of s.
