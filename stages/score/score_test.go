@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +91,49 @@ func random(n int) ([]int, []float64) {
 		decisions[i] = rng.NormFloat64() + float64(labels[i])
 	}
 	return labels, decisions
+}
+
+// The area is the share of pairs of a positive and a negative row that are
+// ordered rightly; a tie is half a pair.
+func TestAUCCountsPairs(t *testing.T) {
+	labels, decisions := random(400)
+	for _, step := range []float64{0, 0.25, 1, 100} {
+		tied := slices.Clone(decisions)
+		pairs, right := 0.0, 0.0
+		for i := range tied {
+			if step > 0 {
+				tied[i] = math.Floor(tied[i]/step) * step
+			}
+		}
+		for i, a := range tied {
+			for j, b := range tied {
+				if labels[i] == 0 || labels[j] == 1 {
+					continue
+				}
+				pairs++
+				switch {
+				case a > b:
+					right++
+				case a == b:
+					right += 0.5
+				}
+			}
+		}
+		m, err := Measure(labels, tied)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := right / pairs; !near(m.AUC, want) {
+			t.Errorf("rounded to %g: AUC %v, want %v", step, m.AUC, want)
+		}
+		// The order of rows does not count.
+		slices.Reverse(tied)
+		back := slices.Clone(labels)
+		slices.Reverse(back)
+		if r, err := Measure(back, tied); err != nil || r.AUC != m.AUC {
+			t.Errorf("rounded to %g: %v backwards, %v forwards, %v", step, r.AUC, m.AUC, err)
+		}
+	}
 }
 
 func TestROCIsThinned(t *testing.T) {
