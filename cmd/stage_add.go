@@ -91,6 +91,7 @@ func (a *app) stageAdd(ctx context.Context, f *stageSpec, args []string) (err er
 	err = s.locked(ctx, a.waitLock, func() error {
 		return editFile(abs, func(data []byte) ([]byte, error) {
 			before = data
+			keepNotes(stage, data, f.name)
 			return yaml12.Set(data, []any{"stages", f.name}, stage)
 		})
 	})
