@@ -16,8 +16,8 @@ import (
 // tree is what a project consists of: the description of every file by its path.
 type tree map[string]string
 
-// tree reads the whole project but for Git's own files and those that the tools
-// keep to themselves in .dvc/tmp.
+// tree reads the whole project but for Git's own files, those that the tools
+// keep to themselves in .dvc/tmp, and the file by which flow locks a cache.
 func (p *project) tree() tree {
 	p.t.Helper()
 	tr := tree{}
@@ -33,7 +33,7 @@ func (p *project) tree() tree {
 		switch {
 		case d.IsDir() && (rel == ".git" || rel == ".dvc/tmp"):
 			return filepath.SkipDir
-		case d.IsDir():
+		case d.IsDir(), rel == ".dvc/cache/users.lock":
 			return nil
 		}
 		text, err := describe(path, strings.HasPrefix(rel, ".dvc/"))
