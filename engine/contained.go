@@ -47,10 +47,10 @@ func (e *Engine) containedPath(path string) error {
 			break
 		}
 	}
-	real, err := filepath.EvalSymlinks(filepath.Dir(e.abs(path)))
+	target, err := filepath.EvalSymlinks(filepath.Dir(e.abs(path)))
 	if err != nil {
 		// Something on the way is broken or absent: judge the link itself.
-		if real, err = filepath.EvalSymlinks(dir); err != nil {
+		if target, err = filepath.EvalSymlinks(dir); err != nil {
 			return fmt.Errorf("output '%s': %w", e.show(path), err)
 		}
 	}
@@ -58,12 +58,12 @@ func (e *Engine) containedPath(path string) error {
 	if err != nil {
 		return fmt.Errorf("output '%s': %w", e.show(path), err)
 	}
-	if rel, err := filepath.Rel(root, real); err == nil && filepath.IsLocal(rel) {
+	if rel, err := filepath.Rel(root, target); err == nil && filepath.IsLocal(rel) {
 		return nil
 	}
 	link, _ := e.opt.Project.Rel(dir)
 	return hintError{
-		fmt.Errorf("output '%s' is outside of the project: '%s' is a symbolic link to '%s'", e.show(path), e.show(link), real),
+		fmt.Errorf("output '%s' is outside of the project: '%s' is a symbolic link to '%s'", e.show(path), e.show(link), target),
 		"to keep data on another disk, make the directory a mount, or move the cache there with `flow cache dir`",
 	}
 }
