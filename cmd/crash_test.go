@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -158,7 +159,16 @@ func (r *killRun) setup(t *testing.T) {
 	} {
 		write(t, filepath.Join(r.template, name), text)
 	}
-	r.must(t, r.template, "init", "--format", r.format, "--no-scm")
+	if git, err := exec.LookPath("git"); err == nil {
+		c := exec.Command(git, "init", "-q", r.template)
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("git init: %v\n%s", err, out)
+		}
+		r.must(t, r.template, "init", "--format", r.format)
+	} else {
+		t.Log("git is absent: .gitignore is not written")
+		r.must(t, r.template, "init", "--format", r.format, "--no-scm")
+	}
 	for _, p := range r.prepare {
 		if p[0] != "sh" {
 			r.must(t, r.template, p...)
@@ -247,12 +257,19 @@ func (r *killRun) files(t *testing.T, dir string) map[string]string {
 		case control && (!r.cache || d.IsDir() || !strings.HasPrefix(rest, "cache/")):
 		case control:
 			all[filepath.ToSlash(rel)] = "object"
+		case top == ".git":
 		case d.IsDir():
 			all[filepath.ToSlash(rel)] = "directory"
 		default:
 			data, err := os.ReadFile(name)
 			if err != nil {
 				return err
+			}
+			if d.Name() == ".gitignore" {
+				// Its lines come in the order in which stages end.
+				lines := strings.SplitAfter(string(data), "\n")
+				slices.Sort(lines)
+				data = []byte(strings.Join(lines, ""))
 			}
 			all[filepath.ToSlash(rel)] = string(data)
 		}

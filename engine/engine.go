@@ -232,11 +232,19 @@ type section struct {
 func newSection(e *Engine) *section { return &section{e: e} }
 
 // enter takes the project's lock, or joins the holders in this process.
-func (s *section) enter(ctx context.Context) error {
+func (s *section) enter(ctx context.Context) error { return s.take(ctx, s.e.opt.Wait) }
+
+// reenter is enter for who was in the section and left it for a while. It waits
+// as long as it takes, also when ctx is done, since who was in must leave.
+func (s *section) reenter(ctx context.Context) error {
+	return s.take(context.WithoutCancel(ctx), true)
+}
+
+func (s *section) take(ctx context.Context, wait bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.holders == 0 {
-		release, err := s.e.opt.Project.Lock(ctx, s.e.opt.Wait)
+		release, err := s.e.opt.Project.Lock(ctx, wait)
 		if err != nil {
 			return err
 		}

@@ -110,7 +110,7 @@ func (e *Engine) runCommand(ctx context.Context, n *node, req *Request, v *verdi
 	defer func() {
 		// The section must be ours again before anything is recorded, also
 		// when the run was interrupted meanwhile.
-		if lerr := e.section.enter(context.WithoutCancel(ctx)); lerr != nil && err == nil {
+		if lerr := e.section.reenter(ctx); lerr != nil && err == nil {
 			err = lerr
 		}
 	}()
@@ -141,7 +141,7 @@ func (e *Engine) lockPaths(ctx context.Context, n *node) (func(), error) {
 			waited = true
 			e.section.leave()
 			err := pause(ctx, lockPoll)
-			if serr := e.section.enter(context.WithoutCancel(ctx)); err == nil {
+			if serr := e.section.reenter(ctx); err == nil {
 				err = serr
 			}
 			if err != nil {
