@@ -5,6 +5,7 @@ package interop
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -116,7 +117,8 @@ func (p *project) start(name string, args ...string) (wait func() *result) {
 		if ctx.Err() != nil {
 			p.t.Fatalf("%s: %v\n%s%s", r.line, ctx.Err(), r.out, r.err)
 		}
-		if _, exited := err.(*exec.ExitError); err != nil && !exited {
+		var exited *exec.ExitError
+		if err != nil && !errors.As(err, &exited) {
 			p.t.Fatalf("%s: %v", r.line, err)
 		}
 		return r
