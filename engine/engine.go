@@ -162,6 +162,7 @@ func (e *Engine) Index(s *pipeline.Stage) int { return e.byStage[s].index }
 // and the stat memo. It must be called also after an error.
 func (e *Engine) Close() error {
 	err := errors.Join(e.locks.flush(true), e.linked.save(), e.states.close())
+	e.section.drop()
 	if e.opt.Memo != nil {
 		// The memo only spares work; a read-only disk is no reason to fail.
 		_ = e.opt.Memo.Save()
@@ -226,8 +227,13 @@ type section struct {
 	e       *Engine
 	mu      sync.Mutex
 	holders int
-	release func() error
+	release func() error // nil when the lock is not held
+	timer   *time.Timer
 }
+
+// linger is how long the lock is kept when nobody is in the section. Commands
+// that take less do not pay for giving it up and taking it again.
+const linger = 5 * time.Millisecond
 
 func newSection(e *Engine) *section { return &section{e: e} }
 
@@ -243,7 +249,7 @@ func (s *section) reenter(ctx context.Context) error {
 func (s *section) take(ctx context.Context, wait bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.holders == 0 {
+	if s.release == nil {
 		release, err := s.e.opt.Project.Lock(ctx, wait)
 		if err != nil {
 			return err
@@ -254,16 +260,31 @@ func (s *section) take(ctx context.Context, wait bool) error {
 	return nil
 }
 
-// leave gives the lock up when the last holder leaves.
+// leave gives the lock up soon after the last holder has left.
 func (s *section) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.holders--
-	if s.holders == 0 {
-		// The lock is advisory and goes with the descriptor: nothing to do on error.
-		_ = s.release()
-		s.release = nil
+	if s.holders > 0 {
+		return
 	}
+	if s.timer == nil {
+		s.timer = time.AfterFunc(linger, s.drop)
+	} else {
+		s.timer.Reset(linger)
+	}
+}
+
+// drop gives the lock up at once unless somebody is in the section.
+func (s *section) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.holders > 0 || s.release == nil {
+		return
+	}
+	// The lock is advisory and goes with the descriptor: nothing to do on error.
+	_ = s.release()
+	s.release = nil
 }
 
 // exists reports whether anything is at path, without following a final link.

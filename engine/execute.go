@@ -114,6 +114,15 @@ func (e *Engine) runCommand(ctx context.Context, n *node, req *Request, v *verdi
 			err = lerr
 		}
 	}()
+	select {
+	case req.slots <- struct{}{}:
+		defer func() { <-req.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if req.stopped() {
+		return errStopped
+	}
 	e.setState(n, Running, v.reasons, nil, 0)
 	if n.goRef != nil {
 		e.emit(Event{Kind: CommandShown, Stage: n.name, Index: n.place, Text: n.Cmd.Lines[0]})

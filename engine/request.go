@@ -39,6 +39,11 @@ type Request struct {
 	Confirm func(stage string) bool
 	// Jobs bounds how many stages are handled at once; 0 means the number of CPUs.
 	Jobs int
+
+	// slots bounds the commands that run at once; stopped tells that no more
+	// are to begin. Both are the run's own.
+	slots   chan struct{}
+	stopped func() bool
 }
 
 // selection is the set of stages a request takes.

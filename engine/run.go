@@ -96,10 +96,14 @@ func (e *Engine) Repro(ctx context.Context, req Request) (*Result, error) {
 		return nil, err
 	}
 	defer done()
-	if err := e.section.enter(ctx); err != nil {
-		return nil, err
-	}
+	defer e.section.drop()
+	// One worker more than commands may run: it decides and records stages
+	// while the commands of others keep the processors busy.
 	jobs := min(req.jobs(), max(len(sel.order), 1))
+	req.slots, req.stopped = make(chan struct{}, jobs), r.stopped
+	if jobs > 1 {
+		jobs++
+	}
 	var wg sync.WaitGroup
 	stopWaking := context.AfterFunc(ctx, func() {
 		r.mu.Lock()
@@ -116,8 +120,7 @@ func (e *Engine) Repro(ctx context.Context, req Request) (*Result, error) {
 	}
 	wg.Wait()
 	stopWaking()
-	flushErr := e.locks.flush(false)
-	e.section.leave()
+	flushErr := e.locks.flush(true)
 	res := &Result{Stages: r.results, Duration: time.Since(start), Interrupted: ctx.Err() != nil}
 	e.emit(Event{Kind: RunFinished, Total: int64(len(r.results)), Duration: res.Duration})
 	if ctx.Err() != nil {
@@ -173,10 +176,23 @@ func (r *reproduction) work(ctx context.Context, worker int) {
 	}
 }
 
+// errStopped says that a stage was not begun because the run is ending.
+var errStopped = errors.New("the run is ending")
+
+func (r *reproduction) stopped() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stop
+}
+
 // handle decides one stage and does what was decided.
 func (r *reproduction) handle(ctx context.Context, i, worker int, force bool) (State, []Reason, error) {
 	e, n := r.e, r.e.nodes[i]
 	n.worker = worker
+	if err := e.section.enter(ctx); err != nil {
+		return Failed, nil, err
+	}
+	defer e.section.leave()
 	e.setState(n, Deciding, nil, nil, 0)
 	for {
 		v, err := e.decide(ctx, n, r.req, force)
@@ -219,7 +235,7 @@ func (r *reproduction) finish(ctx context.Context, i int, state State, reasons [
 	defer r.wake.Broadcast()
 	took := time.Since(r.began[i])
 	res := &r.results[r.place[i]]
-	if err != nil && ctx.Err() != nil {
+	if err != nil && (ctx.Err() != nil || errors.Is(err, errStopped)) {
 		// Stopped, not failed: the next run starts it afresh.
 		r.stop = true
 		res.State = Waiting
