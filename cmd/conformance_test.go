@@ -137,6 +137,7 @@ func TestConformance(t *testing.T) {
 			for _, kv := range [][2]string{
 				{"HOME", home},
 				{"TMPDIR", home},
+				{"GORACE", os.Getenv("GORACE")},
 				{"SHELL", "/bin/sh"},
 				{"LC_ALL", "C.UTF-8"},
 				{"PID", strconv.Itoa(os.Getpid())},

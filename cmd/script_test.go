@@ -50,7 +50,7 @@ func params(t *testing.T, dir, format string) testscript.Params {
 				control = ".dvc"
 			}
 			for _, kv := range [][2]string{
-				{"FORMAT", format}, {"CONTROL", control},
+				{"FORMAT", format}, {"CONTROL", control}, {"GORACE", os.Getenv("GORACE")},
 				{"HOME", home}, {"SHELL", "/bin/sh"}, {"LC_ALL", "C.UTF-8"},
 				{"GIT_CONFIG_GLOBAL", filepath.Join(home, "gitconfig")}, {"GIT_CONFIG_NOSYSTEM", "1"},
 				{"GIT_AUTHOR_NAME", "A U Thor"}, {"GIT_AUTHOR_EMAIL", "author@example.com"},
