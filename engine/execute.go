@@ -63,6 +63,9 @@ func (e *Engine) run(ctx context.Context, n *node, req *Request, v *verdict) err
 	for _, o := range n.Outs {
 		e.ws.forget(e.abs(o.Path))
 	}
+	if errors.Is(err, errStopped) {
+		return err // it never began: its last run is the one before
+	}
 	if err != nil {
 		last.Outcome, last.Error = Failed, err.Error()
 		_ = e.states.put(n, last) // the run's own error matters more

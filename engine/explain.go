@@ -49,16 +49,7 @@ func (e *Engine) Explain(ctx context.Context, s *pipeline.Stage) (*Explanation, 
 		return nil, &StageError{Stage: n.name, Err: err}
 	}
 	x.Reasons = v.reasons
-	switch v.action {
-	case doSkip, doRecommit:
-		x.Verdict = Fresh
-	case doVerify:
-		x.Verdict = Recording
-	case doRestore:
-		x.Verdict = Cached
-	case doRun:
-		x.Verdict = Stale
-	}
+	x.Verdict = v.action.verdict()
 	if n.IsData() {
 		return x, nil
 	}

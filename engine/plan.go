@@ -18,6 +18,19 @@ const (
 	Unknown   Verdict = "unknown"   // depends on what a stale stage before it makes
 )
 
+// verdict is how a plan calls the action.
+func (a action) verdict() Verdict {
+	switch a {
+	case doVerify:
+		return Recording
+	case doRestore:
+		return Cached
+	case doRun:
+		return Stale
+	}
+	return Fresh
+}
+
 // Planned is one stage of a plan.
 type Planned struct {
 	Stage   string   `json:"stage"`
@@ -69,15 +82,7 @@ func (e *Engine) plan(ctx context.Context, req *Request, sel *selection) ([]Plan
 			return nil, &StageError{Stage: n.name, Err: err}
 		}
 		p.Reasons = v.reasons
-		switch v.action {
-		case doSkip, doRecommit:
-		case doVerify:
-			p.Verdict = Recording
-		case doRestore:
-			p.Verdict = Cached
-		case doRun:
-			p.Verdict = Stale
-		}
+		p.Verdict = v.action.verdict()
 		if len(upstream) > 0 && !n.Frozen && p.Verdict != Recording {
 			p.Reasons = append(p.Reasons, upstream...)
 			if p.Verdict == Fresh || p.Verdict == Cached {
