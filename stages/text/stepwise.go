@@ -92,20 +92,22 @@ func appendWord(dst []byte, start int, word []byte) []byte {
 // wordsOf yields what white space separates.
 func wordsOf(s []byte) func(yield func(word []byte) bool) {
 	return func(yield func(word []byte) bool) {
-		for {
-			begin := bytes.IndexFunc(s, func(r rune) bool { return !isSpace(r) })
-			if begin < 0 {
-				return
+		begin := 0
+		for i := 0; i < len(s); {
+			r, n := rune(s[i]), 1
+			if r >= utf8.RuneSelf {
+				r, n = utf8.DecodeRune(s[i:])
 			}
-			s = s[begin:]
-			end := bytes.IndexFunc(s, isSpace)
-			if end < 0 {
-				end = len(s)
+			if isSpace(r) {
+				if i > begin && !yield(s[begin:i:i]) {
+					return
+				}
+				begin = i + n
 			}
-			if !yield(s[:end:end]) {
-				return
-			}
-			s = s[end:]
+			i += n
+		}
+		if len(s) > begin {
+			yield(s[begin:])
 		}
 	}
 }
@@ -155,18 +157,28 @@ func appendWithoutTags(dst, s []byte) []byte {
 
 func appendWithoutURLs(dst, s []byte) []byte {
 	none := false
-	text := string(s)
-	for i := 0; i < len(text); {
-		if b := text[i]; b == 'h' || b == 'w' {
-			if n := urlLen(text[i:], &none); n > 0 {
-				i += n
-				continue
-			}
+	for {
+		i := bytes.IndexAny(s, "hw")
+		if i < 0 {
+			return append(dst, s...)
 		}
-		dst = append(dst, text[i])
-		i++
+		dst = append(dst, s[:i]...)
+		s = s[i:]
+		n := 0
+		if bytes.HasPrefix(s, []byte("http://")) || bytes.HasPrefix(s, []byte("https://")) || bytes.HasPrefix(s, []byte("www.")) {
+			// As far as the white space that ends every URL.
+			end := bytes.IndexFunc(s, isSpace)
+			if end < 0 {
+				end = len(s)
+			}
+			n = urlLen(string(s[:end]), &none)
+		}
+		if n == 0 {
+			dst = append(dst, s[0])
+			n = 1
+		}
+		s = s[n:]
 	}
-	return dst
 }
 
 func appendLowered(dst, s []byte) []byte {

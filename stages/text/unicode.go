@@ -41,6 +41,9 @@ var digitSigns = [...][2]rune{
 }
 
 func isDigit(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r >= '0' && r <= '9'
+	}
 	if unicode.IsDigit(r) {
 		return true
 	}
@@ -54,6 +57,12 @@ func isDigit(r rune) bool {
 
 // appendLower appends the lower case of r. Only one letter has a longer one.
 func appendLower(dst []byte, r rune) []byte {
+	if r < utf8.RuneSelf {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return append(dst, byte(r))
+	}
 	if r == 'İ' {
 		return append(dst, "i\u0307"...)
 	}
