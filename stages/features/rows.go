@@ -15,6 +15,10 @@ import (
 type Row struct {
 	Indices []int32
 	Data    []float64
+	// Terms is the number of terms of the text, each as often as it occurs,
+	// and Unknown the number of those that are not in the vocabulary. Of a
+	// union they are the sums over its parts.
+	Terms, Unknown int
 }
 
 // weights turns the occurrences of a text's terms into a row.
