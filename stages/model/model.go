@@ -23,7 +23,7 @@ type Model struct {
 
 // New joins a vectorizer and a classifier that was trained on its rows.
 func New(v *Vectorizer, c *Classifier) (*Model, error) {
-	if have, want := len(c.Coef), len(v.Terms.Terms()); have != want {
+	if have, want := len(c.Coef), v.Terms.Cols(); have != want {
 		return nil, fmt.Errorf("model: %d coefficients for %d terms: vectorizer and classifier do not belong together", have, want)
 	}
 	cleaner, err := text.New(v.Cleaning)
@@ -119,11 +119,12 @@ func (m *Model) Explain(raw string, limit int) []Term {
 }
 
 func (m *Model) parts(raw string) []Term {
-	cols, values := m.terms.Row(m.cleaner.Clean(raw))
-	names := m.terms.Terms()
+	var r features.Row
+	m.terms.Row(m.cleaner.Clean(raw), &r)
+	cols, values, names := r.Indices, r.Data, m.terms.Vocabulary()
 	parts := make([]Term, len(cols))
 	for i, c := range cols {
-		parts[i] = Term{Text: names[c], Weight: float64(values[i] * m.classifier.Coef[c])}
+		parts[i] = Term{Text: names.Term(c), Weight: float64(values[i] * m.classifier.Coef[c])}
 	}
 	return parts
 }
