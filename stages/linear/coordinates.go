@@ -95,7 +95,7 @@ func (t *task) coordinates(ctx context.Context) (*Result, error) {
 		}
 		r.Iterations++
 		t.tick(r.Iterations)
-		sweeps, err := s.solve(ctx, precision*first)
+		sweeps, err := s.solve(ctx, min(precision*first, 0.5*violation))
 		if err != nil {
 			return nil, err
 		}
@@ -258,9 +258,10 @@ func (s *coordinateState) improve(j int) (off, away float64) {
 		return off, 0
 	}
 	s.aim[j] = aim
+	at := s.at
 	vals = vals[:len(rows)]
 	for k, i := range rows {
-		s.at[i].xd += float64(delta * vals[k])
+		at[i].xd += float64(delta * vals[k])
 	}
 	return off, 0
 }
