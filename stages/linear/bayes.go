@@ -44,11 +44,11 @@ func FitMultinomial(ctx context.Context, x *features.CSR, y []int, o Multinomial
 	if err != nil {
 		return nil, err
 	}
-	counts, err := countByLabel(x, p.y, o.Alpha, false)
-	if err != nil {
+	counts := newCounts(x.Cols, o.Alpha)
+	if err := counts.add(x, p.y, false); err != nil {
 		return nil, fmt.Errorf("fit naive Bayes: %w", err)
 	}
-	m := &Multinomial{LogProb: counts}
+	m := &Multinomial{LogProb: *counts}
 	n := portable.Log(float64(x.Rows))
 	for l, count := range counts {
 		m.LogPrior[l] = -math.Ln2

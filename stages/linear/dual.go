@@ -54,7 +54,8 @@ func (t *task) dual(ctx context.Context) (*Result, error) {
 			rows[i].begin(t.cost(t.y[i]))
 		}
 	}
-	squares := s.join(x, t.y, rows)
+	s.join(x, t.y, rows)
+	squares := s.squares(x)
 	order := make([]int32, x.Rows)
 	for i := range order {
 		order[i] = int32(i)
@@ -106,20 +107,28 @@ func (s *dualState) follow(ctx context.Context, t *task, rows []dualRow) error {
 	return nil
 }
 
-// join adds the rows to w and returns the squares of their lengths.
-func (s *dualState) join(x *features.CSR, y []float64, rows []dualRow) []float64 {
-	squares := make([]float64, x.Rows)
-	for i := range squares {
+// join adds the rows to w.
+func (s *dualState) join(x *features.CSR, y []float64, rows []dualRow) {
+	for i := range x.Rows {
 		cols, vals := x.Row(i)
-		for _, v := range vals {
-			squares[i] += float64(v * v)
-		}
-		squares[i] += float64(s.scale * s.scale)
 		f := float64(rows[i].alpha * y[i])
 		addSparse(f, cols, vals, s.w)
 		s.v += float64(f * s.scale)
 	}
-	return squares
+}
+
+// squares returns the squared lengths of the rows.
+func (s *dualState) squares(x *features.CSR) []float64 {
+	out := make([]float64, x.Rows)
+	for i := range out {
+		_, vals := x.Row(i)
+		sum := float64(s.scale * s.scale)
+		for _, v := range vals {
+			sum += float64(v * v)
+		}
+		out[i] = sum
+	}
+	return out
 }
 
 // sweep optimizes each row's variable once, in random order, and returns the

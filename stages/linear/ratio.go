@@ -31,51 +31,64 @@ func LogCountRatio(x *features.CSR, y []int, alpha float64, binary bool) ([]floa
 }
 
 func logCountRatio(x *features.CSR, y []float64, alpha float64, binary bool) ([]float64, error) {
-	counts, err := countByLabel(x, y, alpha, binary)
-	if err != nil {
+	counts := newCounts(x.Cols, alpha)
+	if err := counts.add(x, y, binary); err != nil {
 		return nil, fmt.Errorf("log-count ratio: %w", err)
 	}
-	var total [2]float64
-	for l, c := range counts {
-		for _, v := range c {
-			total[l] += v
-		}
-	}
-	base := portable.Log(total[1]) - portable.Log(total[0])
-	ratio := counts[1]
-	for j, q := range counts[0] {
-		ratio[j] = portable.Log(ratio[j]) - portable.Log(q) - base
-	}
-	return ratio, nil
+	return counts.ratio(), nil
 }
 
-// countByLabel returns alpha plus the sums of the columns over the rows with
-// labels 0 and 1.
-func countByLabel(x *features.CSR, y []float64, alpha float64, binary bool) (counts [2][]float64, err error) {
-	for l := range counts {
-		counts[l] = make([]float64, x.Cols)
-		for j := range counts[l] {
-			counts[l][j] = alpha
+// counts are sums of columns by the rows' labels 0 and 1.
+type counts [2][]float64
+
+// newCounts returns sums that begin at alpha.
+func newCounts(cols int, alpha float64) *counts {
+	var c counts
+	for l := range c {
+		c[l] = make([]float64, cols)
+		for j := range c[l] {
+			c[l][j] = alpha
 		}
 	}
+	return &c
+}
+
+// add adds the rows of x; with binary each value counts as 1.
+func (c *counts) add(x *features.CSR, y []float64, binary bool) error {
 	for i := range x.Rows {
-		count := counts[0]
+		count := c[0]
 		if y[i] > 0 {
-			count = counts[1]
+			count = c[1]
 		}
 		cols, vals := x.Row(i)
-		for k, c := range cols {
+		for k, j := range cols {
 			v := vals[k]
 			if !(v >= 0) {
-				return counts, fmt.Errorf("row %d, column %d: value %v is negative", i, c, v)
+				return fmt.Errorf("row %d, column %d: value %v is negative", i, j, v)
 			}
 			if binary && v != 0 {
 				v = 1
 			}
-			count[c] += v
+			count[j] += v
 		}
 	}
-	return counts, nil
+	return nil
+}
+
+// ratio turns the sums into log-count ratios.
+func (c *counts) ratio() []float64 {
+	var total [2]float64
+	for l := range c {
+		for _, v := range c[l] {
+			total[l] += v
+		}
+	}
+	base := portable.Log(total[1]) - portable.Log(total[0])
+	out := make([]float64, len(c[0]))
+	for j := range out {
+		out[j] = portable.Log(c[1][j]) - portable.Log(c[0][j]) - base
+	}
+	return out
 }
 
 // ScaleColumns returns x with each column multiplied by its factor. The
