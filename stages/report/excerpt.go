@@ -35,6 +35,9 @@ type ExcerptOptions struct {
 	Words int
 }
 
+// faintest is the share of the largest weight from which a word is marked.
+const faintest = 0.25
+
 // maxText bounds what is looked at of one text, in bytes.
 const maxText = 1 << 16
 
@@ -56,8 +59,8 @@ func Excerpt(text string, weights map[string]float64, o ExcerptOptions) []Span {
 	}
 	for i := lo; i < hi; i++ {
 		s := Span{Text: fields[i], Weight: spread[i]}
-		if most > 0 {
-			s.Strength = int(math.Round(3 * math.Abs(s.Weight) / most))
+		if share := math.Abs(s.Weight) / most; most > 0 && share >= faintest {
+			s.Strength = max(1, int(math.Round(3*share)))
 		}
 		if s.Strength == 0 && i > lo && list[len(list)-1].Strength == 0 {
 			list[len(list)-1].Text += s.Text + " "

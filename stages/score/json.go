@@ -59,11 +59,3 @@ func WriteOutcomes(w io.Writer, s Sample, threshold float64, classes [2]string) 
 	}
 	return WriteRows(w, rows)
 }
-
-// ThresholdRow is a point of a threshold curve in the long form that plotting
-// tools colour by.
-type ThresholdRow struct {
-	Threshold float64 `json:"threshold"`
-	Metric    string  `json:"metric"`
-	Value     float64 `json:"value"`
-}
