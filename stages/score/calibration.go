@@ -50,7 +50,8 @@ func Calibrate(s Sample, bins int, by Binning) ([]Bin, float64, error) {
 		sorted := slices.Clone(s.Probabilities)
 		slices.Sort(sorted)
 		for _, q := range uniformEdges(bins) {
-			edges = append(edges, percentile(sorted, q))
+			// numpy.percentile is given hundredths: the detour rounds.
+			edges = append(edges, percentile(sorted, float64(q*100)/100))
 		}
 	default:
 		return nil, 0, fmt.Errorf("calibrate: unknown binning %q: want uniform or quantile", by)
