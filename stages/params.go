@@ -70,6 +70,33 @@ func (p Params) Keys() []string {
 	return keys
 }
 
+// Param is a parameter by its full dotted key.
+type Param struct {
+	Key   string
+	Value any
+}
+
+// All returns the declared parameters in order, the keys of mappings dotted
+// and lists as they are.
+func (p Params) All() []Param {
+	var list []Param
+	var walk func(key string, value any)
+	walk = func(key string, value any) {
+		m, ok := value.(*yaml12.Map)
+		if !ok {
+			list = append(list, Param{key, value})
+			return
+		}
+		for _, it := range m.Items {
+			walk(join(key, keyText(it.Key)), it.Value)
+		}
+	}
+	if p.values != nil {
+		walk("", p.values)
+	}
+	return list
+}
+
 // section gathers what lies below prefix as one nested mapping. The pipeline
 // may declare a section whole ("train"), key by key ("train.c") or both.
 func (p Params) section(prefix string) (*yaml12.Map, error) {

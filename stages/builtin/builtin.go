@@ -31,7 +31,7 @@ func Stages() *stages.Registry {
 			Doc: "train a logistic regression",
 		},
 		stages.Stage{
-			Name: "model_evaluation", Version: "1", Run: evaluate,
+			Name: "model_evaluation", Version: "2", Run: evaluate,
 			Doc: "measure the model on the test data and draw the results",
 		},
 	)

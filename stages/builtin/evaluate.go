@@ -2,84 +2,295 @@ package builtin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
+	"github.com/flowrepro/flow/internal/figure"
 	"github.com/flowrepro/flow/stages"
+	"github.com/flowrepro/flow/stages/features"
 	"github.com/flowrepro/flow/stages/internal/output"
 	"github.com/flowrepro/flow/stages/model"
+	"github.com/flowrepro/flow/stages/report"
 	"github.com/flowrepro/flow/stages/score"
 )
 
-// rocPoints bounds the curve: enough for the eye, few for the file.
-const rocPoints = 500
+type evaluateParams struct {
+	// Threshold is the probability above which a review is positive. It must
+	// not be chosen on the test part.
+	Threshold  float64 `param:"threshold"`
+	Bootstrap  int     `param:"bootstrap"`
+	Confidence float64 `param:"confidence"`
+	Seed       uint64  `param:"seed"`
+	Stratify   bool    `param:"stratify"`
+	// Bins of the calibration curve.
+	Bins int `param:"bins"`
+	// LengthEdges are numbers of words at which slices by length begin; none
+	// means LengthSlices about equally large ones.
+	LengthEdges  []int `param:"length_edges"`
+	LengthSlices int   `param:"length_slices"`
+	// SliceColumns are further columns of the test data.
+	SliceColumns []string `param:"slice_columns"`
+	// Words and Mistakes are how many of them the report tells.
+	Words    int `param:"words"`
+	Mistakes int `param:"mistakes"`
+}
 
-// evaluate scores the test part.
+func (p evaluateParams) check() error {
+	switch {
+	case !(p.Threshold >= 0 && p.Threshold <= 1):
+		return &stages.ParamError{Key: "model_evaluation.threshold", Msg: "want 0 to 1"}
+	case p.LengthSlices < 1 || p.LengthSlices > 100:
+		return &stages.ParamError{Key: "model_evaluation.length_slices", Msg: "want 1 to 100"}
+	case p.Bins < 1 || p.Bins > 1000:
+		return &stages.ParamError{Key: "model_evaluation.bins", Msg: "want 1 to 1000"}
+	case p.Words < 0 || p.Words > 1000:
+		return &stages.ParamError{Key: "model_evaluation.words", Msg: "want 0 to 1000"}
+	case p.Mistakes < 0 || p.Mistakes > 1000:
+		return &stages.ParamError{Key: "model_evaluation.mistakes", Msg: "want 0 to 1000"}
+	}
+	if err := p.bootstrap().Check(); err != nil {
+		return fmt.Errorf("model_evaluation: %w", err)
+	}
+	return nil
+}
+
+func (p evaluateParams) bootstrap() score.BootstrapOptions {
+	return score.BootstrapOptions{Samples: p.Bootstrap, Confidence: p.Confidence, Seed: p.Seed, Stratify: p.Stratify}
+}
+
+// evaluation is what is written beside the metrics.
+type evaluation struct {
+	Threshold           float64          `json:"threshold"`
+	Confidence          float64          `json:"confidence"`
+	Resamples           int              `json:"resamples"`
+	Stratified          bool             `json:"stratified"`
+	Intervals           []score.Interval `json:"intervals"`
+	Slices              []score.Slice    `json:"slices"`
+	Calibration         []score.Bin      `json:"calibration"`
+	CalibrationQuantile []score.Bin      `json:"calibration_quantile"`
+	ECEQuantile         float64          `json:"ece_quantile"`
+}
+
+// evaluate scores the test part. Of its outputs the metrics and the figures
+// must be declared; the intervals and slices (evaluation.json) and the report
+// (report.html) are written where they are. The report has words where the
+// vectorizer is a dependency, slices and mistakes where the raw reviews are.
 func evaluate(ctx context.Context, c *stages.Call) error {
-	if err := c.Params.Decode("model_evaluation", new(struct{})); err != nil {
+	b := score.DefaultBootstrap()
+	p := evaluateParams{
+		Threshold: 0.5, Bootstrap: b.Samples, Confidence: b.Confidence, Seed: b.Seed, Stratify: b.Stratify,
+		Bins: 10, LengthSlices: 4, Words: 25, Mistakes: 10,
+	}
+	if err := c.Params.Decode("model_evaluation", &p); err != nil {
 		return err
 	}
-	processed, err := c.Dep("processed")
+	if err := p.check(); err != nil {
+		return err
+	}
+	e, err := newEvaluator(c, p)
 	if err != nil {
 		return err
 	}
-	modelFile, err := c.Dep("model.json")
+	if err := e.measure(ctx); err != nil {
+		return err
+	}
+	if err := e.slice(ctx); err != nil {
+		return err
+	}
+	if err := e.write(ctx); err != nil {
+		return err
+	}
+	m := e.metrics
+	c.Log.Info("model evaluated", "rows", m.Rows, "accuracy", fmt.Sprintf("%.4f", m.Accuracy),
+		"auc", fmt.Sprintf("%.4f", m.AUC), "f1", fmt.Sprintf("%.4f", m.F1), "ece", fmt.Sprintf("%.4f", m.ECE))
+	return nil
+}
+
+// evaluator holds what an evaluation reads and finds.
+type evaluator struct {
+	call   *stages.Call
+	params evaluateParams
+
+	processed, raw, vectorizer, model string
+	metricsFile, figureDir            string
+	evaluationFile, reportFile        string
+
+	classifier *model.Classifier
+	x          *features.CSR
+	sample     score.Sample
+	metrics    score.Metrics
+	found      evaluation
+	reviews    []string
+
+	roc        []score.Point
+	precision  []score.PrecisionPoint
+	histogram  []score.HistogramBin
+	thresholds []score.ThresholdPoint
+}
+
+func newEvaluator(c *stages.Call, p evaluateParams) (*evaluator, error) {
+	e := &evaluator{call: c, params: p}
+	for _, path := range []struct {
+		to       *string
+		find     func(string) (string, error)
+		name     string
+		optional bool
+	}{
+		{&e.processed, c.Dep, "processed", false}, {&e.model, c.Dep, "model.json", false},
+		{&e.raw, c.Dep, "raw", true}, {&e.vectorizer, c.Dep, "vectorizer.json", true},
+		{&e.metricsFile, c.Out, "metrics.json", false}, {&e.figureDir, c.Out, "figures", false},
+		{&e.evaluationFile, c.Out, "evaluation.json", true}, {&e.reportFile, c.Out, "report.html", true},
+	} {
+		found, err := path.find(path.name)
+		var wrong *stages.PathError
+		if errors.As(err, &wrong) && !wrong.Ambiguous && path.optional {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		*path.to = found
+	}
+	return e, nil
+}
+
+// measure scores the rows.
+func (e *evaluator) measure(ctx context.Context) error {
+	var err error
+	if e.classifier, err = model.OpenClassifier(e.model); err != nil {
+		return err
+	}
+	var labels []int
+	if e.x, labels, err = readPart(e.processed, testMatrix, testLabels); err != nil {
+		return err
+	}
+	e.call.Progress(0, int64(e.x.Rows), "reviews")
+	decisions, err := e.classifier.Decisions(ctx, e.x, 0)
 	if err != nil {
 		return err
 	}
-	metricsFile, err := c.Out("metrics.json")
-	if err != nil {
+	e.call.Progress(int64(e.x.Rows), int64(e.x.Rows), "reviews")
+	e.sample = score.FromDecisions(labels, decisions)
+	if e.metrics, err = score.Measure(e.sample, e.params.Threshold); err != nil {
 		return err
 	}
-	figures, err := c.Out("figures")
-	if err != nil {
-		return err
+	if len(e.metrics.Undefined) > 0 {
+		e.call.Log.Warn("metrics without meaning for these rows", "metrics", strings.Join(e.metrics.Undefined, ", "))
 	}
-	m, err := model.OpenClassifier(modelFile)
-	if err != nil {
-		return err
+	o := e.params.bootstrap()
+	e.found = evaluation{
+		Threshold: e.params.Threshold, Confidence: o.Confidence, Resamples: o.Samples, Stratified: o.Stratify,
+		Slices: []score.Slice{},
 	}
-	x, labels, err := readPart(processed, testMatrix, testLabels)
-	if err != nil {
-		return err
+	var errs [7]error
+	e.found.Intervals, errs[0] = score.Bootstrap(ctx, e.sample, e.params.Threshold, o)
+	e.found.Calibration, _, errs[1] = score.Calibrate(e.sample, e.params.Bins, score.Uniform)
+	e.found.CalibrationQuantile, e.found.ECEQuantile, errs[2] = score.Calibrate(e.sample, e.params.Bins, score.Quantile)
+	e.roc, errs[3] = score.ROC(e.sample, score.MaxPoints)
+	e.precision, errs[4] = score.PrecisionRecall(e.sample, score.MaxPoints)
+	e.histogram, errs[5] = score.Histogram(e.sample, 40)
+	e.thresholds, errs[6] = score.ThresholdCurve(e.sample, 200)
+	return errors.Join(errs[:]...)
+}
+
+// write writes all outputs.
+func (e *evaluator) write(ctx context.Context) error {
+	classes := e.classifier.Classes
+	m := e.metrics
+	positives := m.Confusion.TruePositive + m.Confusion.FalseNegative
+	plots := []plot{
+		{"roc", score.ROCFigure(e.roc, m.AUC), rows(e.roc)},
+		{"precision_recall", score.PrecisionRecallFigure(e.precision, m.AveragePrecision, positives/float64(m.Rows)), rows(e.precision)},
+		{"calibration", score.CalibrationFigure(e.found.Calibration, e.found.CalibrationQuantile, m.ECE, classes[1]), rows(e.found.Calibration)},
+		{"scores", score.HistogramFigure(e.histogram, m.Threshold, classes), rows(scoreRows(e.histogram, classes))},
+		{"thresholds", score.ThresholdFigure(e.thresholds, m.Threshold), rows(thresholdRows(e.thresholds))},
+		{"confusion", score.ConfusionFigure(m.Confusion, classes), func(w io.Writer) error {
+			return score.WriteOutcomes(w, e.sample, m.Threshold, classes)
+		}},
 	}
-	c.Progress(0, int64(x.Rows), "reviews")
-	decisions, err := m.Decisions(ctx, x, 0)
-	if err != nil {
-		return err
-	}
-	c.Progress(int64(x.Rows), int64(x.Rows), "reviews")
-	metrics, err := score.Measure(labels, decisions)
-	if err != nil {
-		return err
-	}
-	curve, err := score.ROC(labels, decisions, rocPoints)
-	if err != nil {
-		return err
-	}
-	for _, file := range []struct {
+	type file struct {
 		path string
 		fill func(w io.Writer) error
-	}{
-		{metricsFile, func(w io.Writer) error { return score.WriteMetrics(w, metrics) }},
-		{filepath.Join(figures, "roc.json"), func(w io.Writer) error { return score.WriteROC(w, curve) }},
-		{filepath.Join(figures, "roc.svg"), func(w io.Writer) error { return score.DrawROC(w, curve, metrics.AUC) }},
-		{filepath.Join(figures, "confusion.json"), func(w io.Writer) error {
-			return score.WriteOutcomes(w, labels, decisions, m.Classes)
-		}},
-		{filepath.Join(figures, "confusion.svg"), func(w io.Writer) error {
-			return score.DrawConfusion(w, metrics.Confusion, m.Classes)
-		}},
-	} {
+	}
+	files := []file{{e.metricsFile, func(w io.Writer) error { return score.WriteJSON(w, m) }}}
+	for _, p := range plots {
+		base := filepath.Join(e.figureDir, p.name)
+		files = append(files,
+			file{base + ".json", p.data},
+			file{base + ".svg", func(w io.Writer) error { return figure.SVG(w, p.figure) }},
+			file{base + ".png", func(w io.Writer) error { return figure.PNG(w, p.figure) }})
+	}
+	if e.evaluationFile != "" {
+		files = append(files, file{e.evaluationFile, func(w io.Writer) error { return score.WriteJSON(w, e.found) }})
+	}
+	if e.reportFile != "" {
+		d, err := e.report(ctx)
+		if err != nil {
+			return err
+		}
+		for _, p := range plots {
+			d.Figures = append(d.Figures, p.figure)
+		}
+		files = append(files, file{e.reportFile, func(w io.Writer) error { return report.Write(w, d) }})
+	}
+	for _, f := range files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := output.File(file.path, file.fill); err != nil {
+		if err := output.File(f.path, f.fill); err != nil {
 			return err
 		}
 	}
-	c.Log.Info("model evaluated", "rows", metrics.Rows,
-		"accuracy", fmt.Sprintf("%.4f", metrics.Accuracy), "auc", fmt.Sprintf("%.4f", metrics.AUC), "f1", fmt.Sprintf("%.4f", metrics.F1))
 	return nil
+}
+
+// plot is a figure with the data that it shows.
+type plot struct {
+	name   string
+	figure figure.Figure
+	data   func(w io.Writer) error
+}
+
+func rows[T any](list []T) func(w io.Writer) error {
+	return func(w io.Writer) error { return score.WriteRows(w, list) }
+}
+
+// scoreRow and thresholdRow are in the long form that plotting tools colour by.
+type scoreRow struct {
+	Probability float64 `json:"probability"`
+	Rows        int     `json:"rows"`
+	Class       string  `json:"class"`
+}
+
+func scoreRows(bins []score.HistogramBin, classes [2]string) []scoreRow {
+	var list []scoreRow
+	for k, class := range classes {
+		for _, b := range bins {
+			n := b.Negative
+			if k == 1 {
+				n = b.Positive
+			}
+			list = append(list, scoreRow{(b.Low + b.High) / 2, n, class})
+		}
+	}
+	return list
+}
+
+type thresholdRow struct {
+	Threshold float64 `json:"threshold"`
+	Value     float64 `json:"value"`
+	Metric    string  `json:"metric"`
+}
+
+func thresholdRows(points []score.ThresholdPoint) []thresholdRow {
+	var list []thresholdRow
+	for k, name := range []string{"accuracy", "precision", "recall", "f1"} {
+		for _, p := range points {
+			list = append(list, thresholdRow{p.Threshold, [...]float64{p.Accuracy, p.Precision, p.Recall, p.F1}[k], name})
+		}
+	}
+	return list
 }

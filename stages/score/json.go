@@ -1,17 +1,41 @@
 package score
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
 )
 
-// WriteMetrics writes metrics as indented JSON.
-func WriteMetrics(w io.Writer, m Metrics) error { return writeJSON(w, m) }
+// WriteJSON writes a value of this package as indented JSON. A list of points
+// is what plotting tools read as a table.
+func WriteJSON(w io.Writer, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(data, '\n'))
+	return err
+}
 
-// WriteROC writes a curve as a JSON list of points, which plotting tools read
-// as a table.
-func WriteROC(w io.Writer, points []Point) error { return writeJSON(w, points) }
+// WriteRows writes a list as JSON with one element a line: short, and easy to
+// compare.
+func WriteRows[T any](w io.Writer, rows []T) error {
+	b := bufio.NewWriter(w)
+	for i, r := range rows {
+		data, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		b.WriteString([]string{"[\n", ",\n"}[min(i, 1)]) //nolint:errcheck // Flush reports it
+		b.Write(data)                                    //nolint:errcheck // Flush reports it
+	}
+	if len(rows) == 0 {
+		b.WriteByte('[') //nolint:errcheck // Flush reports it
+	}
+	b.WriteString("\n]\n") //nolint:errcheck // Flush reports it
+	return b.Flush()
+}
 
 // outcome is one row of a confusion matrix plot: one for each evaluated row.
 type outcome struct {
@@ -20,35 +44,18 @@ type outcome struct {
 }
 
 // WriteOutcomes writes the actual and the predicted class of each row as a
-// JSON list, from which tools count a confusion matrix. The arguments are
-// those of Measure.
-func WriteOutcomes(w io.Writer, labels []int, decisions []float64, classes [2]string) error {
-	if err := check(labels, decisions); err != nil {
+// JSON list, from which tools count a confusion matrix.
+func WriteOutcomes(w io.Writer, s Sample, threshold float64, classes [2]string) error {
+	if err := s.Check(); err != nil {
 		return fmt.Errorf("outcomes: %w", err)
 	}
-	// One row a line: the list is as long as the evaluated data.
-	var out []byte
-	for i, l := range labels {
+	rows := make([]outcome, s.Len())
+	for i, l := range s.Labels {
 		predicted := 0
-		if decisions[i] > 0 {
+		if s.Probabilities[i] > threshold {
 			predicted = 1
 		}
-		row, err := json.Marshal(outcome{classes[l], classes[predicted]})
-		if err != nil {
-			return err
-		}
-		out = append(out, "[,"[min(i, 1)], '\n')
-		out = append(out, row...)
+		rows[i] = outcome{classes[l], classes[predicted]}
 	}
-	_, err := w.Write(append(out, "\n]\n"...))
-	return err
-}
-
-func writeJSON(w io.Writer, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(data, '\n'))
-	return err
+	return WriteRows(w, rows)
 }

@@ -24,6 +24,7 @@ import scipy
 import scipy.sparse as sp
 import sklearn
 from sklearn import metrics
+from sklearn.calibration import calibration_curve
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 VERSIONS = {
@@ -154,28 +155,78 @@ def vectorize():
     sp.save_npz("../features/testdata/scipy_stored.npz", m.astype(np.float32), compressed=False)
 
 
+def measured(y, p, z, w, threshold):
+    """What scikit-learn says of labels, probabilities, scores and weights."""
+    guess = (p > threshold).astype(int)
+    both = len(np.unique(y[w > 0] if w is not None else y)) == 2
+    k = {"sample_weight": w}
+    out = {
+        "labels": [int(v) for v in y], "probabilities": [float(v) for v in p], "threshold": threshold,
+        "decisions": None if z is None else [float(v) for v in z],
+        "weights": None if w is None else [float(v) for v in w],
+        "metrics": {
+            "accuracy": metrics.accuracy_score(y, guess, **k),
+            "precision": metrics.precision_score(y, guess, zero_division=0, **k),
+            "recall": metrics.recall_score(y, guess, zero_division=0, **k),
+            "f1": metrics.f1_score(y, guess, zero_division=0, **k),
+            "average_precision": metrics.average_precision_score(y, p if z is None else z, **k) if y.any() else 0.0,
+            "log_loss": metrics.log_loss(y, p, labels=[0, 1], **k),
+            "brier": metrics.brier_score_loss(y, p, **k),
+            "specificity": metrics.recall_score(y, guess, pos_label=0, zero_division=0, **k),
+            "balanced_accuracy": metrics.balanced_accuracy_score(y, guess, **k),
+            "matthews_correlation": metrics.matthews_corrcoef(y, guess, **k),
+        },
+        "confusion": metrics.confusion_matrix(y, guess, labels=[0, 1], **k).ravel().tolist(),
+        "calibration": {
+            "%s %d" % (by, bins): [v.tolist() for v in calibration_curve(y, p, n_bins=bins, strategy=by)]
+            for by in ("uniform", "quantile") for bins in (1, 5, 10)
+        },
+    }
+    if both:
+        s = p if z is None else z
+        out["metrics"]["auc"] = metrics.roc_auc_score(y, s, **k)
+        out["roc"] = [v.tolist() for v in metrics.roc_curve(y, s, **k)]
+        out["roc"][2] = out["roc"][2][1:]  # the first is infinite
+        out["precision_recall"] = [v.tolist() for v in metrics.precision_recall_curve(y, s, **k)]
+        # The best thresholds, by trying all.
+        tried = [(p > t).astype(int) for t in np.concatenate([[0.0], np.unique(p)])]
+        f1, acc = [[f(y, g, **k) for g in tried] for f in (metrics.f1_score, metrics.accuracy_score)]
+        rec = [metrics.recall_score(y, g, **k) for g in tried]
+        pre = [metrics.precision_score(y, g, zero_division=0, **k) for g in tried]
+        spec = [metrics.recall_score(y, g, pos_label=0, **k) for g in tried]
+        out["best"] = {"f1": max(f1), "accuracy": max(acc), "youden": max(r + s - 1 for r, s in zip(rec, spec))}
+        for name, goal, most, least in [("recall", rec, pre, 0.9), ("precision", pre, rec, 0.75)]:
+            if max(goal) >= least:
+                out["best"]["%s>=%g" % (name, least)] = max(m for m, g in zip(most, goal) if g >= least)
+    return out
+
+
 def measure():
     rng = np.random.default_rng(6)
     out = []
-    for n, digits in [(8, 0), (50, 1), (400, 3)]:
+    for name, n, digits in [("small", 8, 0), ("ties", 50, 1), ("large", 400, 3)]:
         y = rng.integers(0, 2, n)
         y[:2] = [0, 1]
         z = np.round(rng.normal(size=n) * 2 + (2 * y - 1), digits)
         p = 1 / (1 + np.exp(-z))
-        guess = (z > 0).astype(int)
-        fpr, tpr, threshold = metrics.roc_curve(y, z)
-        out.append({
-            "labels": [int(v) for v in y], "decisions": [float(v) for v in z],
-            "accuracy": float(metrics.accuracy_score(y, guess)),
-            "precision": float(metrics.precision_score(y, guess)),
-            "recall": float(metrics.recall_score(y, guess)),
-            "f1": float(metrics.f1_score(y, guess)),
-            "auc": float(metrics.roc_auc_score(y, z)),
-            "log_loss": float(metrics.log_loss(y, p)),
-            "confusion": metrics.confusion_matrix(y, guess).ravel().tolist(),
-            "fpr": [float(v) for v in fpr], "tpr": [float(v) for v in tpr],
-            "thresholds": [float(v) for v in threshold[1:]],
-        })
+        out.append({"name": name, **measured(y, p, z, None, 0.5)})
+        out.append({"name": name + " probabilities", **measured(y, np.round(p, 2), None, None, 0.4)})
+        w = np.round(rng.exponential(size=n), 3)
+        w[3] = 0
+        out.append({"name": name + " weights", **measured(y, p, z, w, 0.5)})
+    y = np.array([0, 1, 1, 0])
+    for name, y, p in [
+        ("saturated", y, np.array([0.0, 1.0, 0.0, 1.0])),
+        ("right", y, np.array([0.0, 1.0, 1.0, 0.0])),
+        ("constant", y, np.full(4, 0.5)),
+        ("none predicted", y, np.array([0.1, 0.2, 0.3, 0.4])),
+        ("all predicted", y, np.array([0.9, 0.8, 0.7, 0.6])),
+        ("only ones", np.ones(4, int), np.array([0.9, 0.2, 0.7, 0.6])),
+        ("only noughts", np.zeros(4, int), np.array([0.9, 0.2, 0.7, 0.6])),
+        ("only noughts, right", np.zeros(4, int), np.array([0.1, 0.2, 0.3, 0.4])),
+        ("edges", np.array([0, 1] * 11), np.repeat(np.linspace(0, 1, 11), 2)),
+    ]:
+        out.append({"name": name, **measured(y, p, None, None, 0.5)})
     save("score/testdata/sklearn.json", {"cases": out})
 
 

@@ -1,0 +1,131 @@
+package builtin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/flowrepro/flow/internal/yaml12"
+	"github.com/flowrepro/flow/stages"
+	"github.com/flowrepro/flow/stages/score"
+)
+
+// evaluateWhole runs the pipeline and then the evaluation with all that it
+// may read and write.
+func evaluateWhole(t *testing.T, params map[string]any) (*pipeline, error) {
+	t.Helper()
+	p := newPipeline(t, fixture(t), fixture(t))
+	if err := p.run(context.Background(), len(declared)-1); err != nil {
+		t.Fatal(err)
+	}
+	c := p.call(len(declared) - 1)
+	c.Deps, c.Outs = nil, nil
+	for _, name := range []string{"data/raw/", "data/processed/", "models/vectorizer.json", "models/model.json"} {
+		c.Deps = append(c.Deps, p.path(name))
+	}
+	for _, name := range []string{"reports/metrics.json", "reports/evaluation.json", "reports/report.html", "reports/figures/"} {
+		c.Outs = append(c.Outs, p.path(name))
+	}
+	all, section := new(yaml12.Map), new(yaml12.Map)
+	for k, v := range params {
+		section.Set(k, v)
+	}
+	all.Set("model_evaluation", section)
+	building, _ := p.params.Get("model_building")
+	all.Set("model_building", building)
+	c.Params = stages.NewParams(all)
+	return p, evaluate(context.Background(), c)
+}
+
+func (p *pipeline) read(name string) string {
+	p.t.Helper()
+	data, err := os.ReadFile(filepath.Join(p.dir, filepath.FromSlash(name)))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestEvaluationWhole(t *testing.T) {
+	params := map[string]any{"bootstrap": int64(100), "slice_columns": []any{"sentiment"}, "length_edges": []any{int64(60), int64(70)}}
+	p, err := evaluateWhole(t, params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found evaluation
+	if err := json.Unmarshal([]byte(p.read("reports/evaluation.json")), &found); err != nil {
+		t.Fatal(err)
+	}
+	if len(found.Intervals) != 12 || found.Resamples != 100 || len(found.CalibrationQuantile) == 0 {
+		t.Errorf("%+v", found)
+	}
+	rows := map[string]int{}
+	for _, s := range found.Slices {
+		rows[s.Column] += s.Metrics.Rows
+	}
+	if m := p.metrics(); rows["words"] != m.Rows || rows["sentiment"] != m.Rows || m.Rows == 0 {
+		t.Errorf("slices have %v rows of %d", rows, m.Rows)
+	}
+	page := p.read("reports/report.html")
+	for _, want := range []string{"Worst mistakes", "Most telling words", "sha256:", "model_building.penalty", "words: up to 59", "sentiment: 1", "<mark class=\"t"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in the report", want)
+		}
+	}
+	for _, name := range []string{"roc", "precision_recall", "calibration", "scores", "thresholds", "confusion"} {
+		var table []map[string]any
+		if err := json.Unmarshal([]byte(p.read("reports/figures/"+name+".json")), &table); err != nil || len(table) < 2 {
+			t.Errorf("%s.json has %d rows, %v", name, len(table), err)
+		}
+		if svg, png := p.read("reports/figures/"+name+".svg"), p.read("reports/figures/"+name+".png"); !strings.HasPrefix(svg, "<?xml") || !strings.HasPrefix(png, "\x89PNG") {
+			t.Errorf("%s is not drawn", name)
+		}
+	}
+	// The same bytes for any number of workers.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(5))
+	again, err := evaluateWhole(t, params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"metrics.json", "evaluation.json", "report.html", "figures/roc.png", "figures/scores.svg"} {
+		if p.read("reports/"+name) != again.read("reports/"+name) {
+			t.Errorf("two runs wrote different bytes to %s", name)
+		}
+	}
+}
+
+func TestEvaluationFaults(t *testing.T) {
+	for name, params := range map[string]map[string]any{
+		"threshold": {"threshold": 1.5}, "bootstrap": {"bootstrap": int64(0)}, "confidence": {"confidence": 2.0},
+		"bins": {"bins": int64(0)}, "slices": {"length_slices": int64(0)}, "edges": {"length_edges": []any{int64(3), int64(3)}},
+		"column": {"slice_columns": []any{"absent"}}, "words": {"words": int64(-1)},
+		"mistakes": {"mistakes": int64(-1)}, "unknown": {"treshold": 0.5},
+	} {
+		if _, err := evaluateWhole(t, params); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// A threshold that the parameters give is used everywhere.
+func TestEvaluationThreshold(t *testing.T) {
+	p, err := evaluateWhole(t, map[string]any{"threshold": 1.0, "bootstrap": int64(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := p.metrics(); m.Recall != 0 || m.Specificity != 1 || m.Threshold != 1 {
+		t.Errorf("%+v", m)
+	}
+	if !strings.Contains(p.log.String(), "metrics without meaning") {
+		t.Errorf("no warning of the precision:\n%s", p.log.String())
+	}
+	var one *score.OneClassError
+	if _, err := score.ROC(score.FromDecisions([]int{1, 1}, []float64{0, 1}), 10); !errors.As(err, &one) {
+		t.Error(err)
+	}
+}
