@@ -23,7 +23,7 @@ func Stages() *stages.Registry {
 			Doc: "clean the reviews",
 		},
 		stages.Stage{
-			Name: "feature_engineering", Version: "1", Run: engineer,
+			Name: "feature_engineering", Version: "2", Run: engineer,
 			Doc: "learn the vocabulary and turn reviews into sparse rows",
 		},
 		stages.Stage{

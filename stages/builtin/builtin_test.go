@@ -133,7 +133,7 @@ func TestFaults(t *testing.T) {
 		{"unknown parameter", func(p *pipeline) { p.set("feature_engineering", "max_feature", int64(5)) }, "feature_engineering.max_feature: unknown"},
 		{"wrong type", func(p *pipeline) { p.set("model_building", "c", "ten") }, "model_building.c: want a number"},
 		{"bad value", func(p *pipeline) { p.set("model_building", "penalty", "l3") }, `penalty "l3"`},
-		{"bad range", func(p *pipeline) { p.set("feature_engineering", "ngram_range", []any{int64(2), int64(1)}) }, "n-gram range 2 to 1"},
+		{"bad range", func(p *pipeline) { p.set("feature_engineering", "ngram_range", []any{int64(2), int64(1)}) }, "ngram_range [2, 1]"},
 		{"bad bound", func(p *pipeline) { p.set("feature_engineering", "min_df", "two") }, "feature_engineering.min_df: want a number"},
 		{"bad stop words", func(p *pipeline) { p.set("data_preprocessing", "stop_words", "latin") }, `stop words "latin"`},
 		{"undeclared source", func(p *pipeline) { p.set("data_ingestion", "source", "elsewhere.csv") }, `dependency "elsewhere.csv": not declared`},

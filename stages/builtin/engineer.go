@@ -44,7 +44,7 @@ func (p engineerParams) config() (features.Config, error) {
 	if len(p.NgramRange) != 2 {
 		return c, &stages.ParamError{Key: "feature_engineering.ngram_range", Msg: "want a list of two integers"}
 	}
-	c.NgramMin, c.NgramMax = p.NgramRange[0], p.NgramRange[1]
+	c.NgramRange = [2]int{p.NgramRange[0], p.NgramRange[1]}
 	var err error
 	if c.MinDF, err = bound("feature_engineering.min_df", p.MinDF); err != nil {
 		return c, err

@@ -1,61 +1,119 @@
 package features
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
-	"strconv"
-	"strings"
+	"unicode/utf8"
 )
 
-// Config says how texts become rows. It is stored with the vocabulary.
+// The vectorizers, as values of Config.Weighting.
+const (
+	CountWeighting   = "count"   // CountVectorizer
+	TfidfWeighting   = "tfidf"   // TfidfVectorizer
+	HashingWeighting = "hashing" // HashingVectorizer
+)
+
+// The analyzers, as values of Config.Analyzer.
+const (
+	WordAnalyzer   = "word"
+	CharAnalyzer   = "char"
+	CharWBAnalyzer = "char_wb"
+)
+
+// Config says how texts become rows, with scikit-learn's parameters by
+// scikit-learn's names. It is stored with the vocabulary.
 type Config struct {
-	// Weighting is "count" or "tfidf".
+	// Weighting is "count", "tfidf" or "hashing".
 	Weighting string `json:"weighting"`
+	// Analyzer is "word", or "char" or "char_wb" for terms of characters, in
+	// the second case inside of words that are padded with a space.
+	Analyzer string `json:"analyzer"`
+	// TokenPattern is a regular expression of Python's re for the words.
+	// See [CheckPattern].
+	TokenPattern string `json:"token_pattern"`
 	// Lowercase lowers the text first, for texts that were not cleaned.
 	Lowercase bool `json:"lowercase"`
-	// NgramMin and NgramMax bound the number of words in a term.
-	NgramMin int `json:"ngram_min"`
-	NgramMax int `json:"ngram_max"`
+	// StripAccents is "", "ascii" or "unicode".
+	StripAccents string `json:"strip_accents"`
+	// StopWords are left out before words are joined to terms.
+	StopWords StopWords `json:"stop_words"`
+	// NgramRange is the least and the greatest number of words or characters
+	// in a term.
+	NgramRange [2]int `json:"ngram_range"`
 	// MinDF and MaxDF bound the number of texts a term occurs in.
 	MinDF Bound `json:"min_df"`
 	MaxDF Bound `json:"max_df"`
 	// MaxFeatures keeps the most frequent terms; 0 keeps all.
 	MaxFeatures int `json:"max_features"`
+	// Vocabulary, when not empty, is used as it is, in its order; MinDF, MaxDF
+	// and MaxFeatures are then ignored. A fitted vectorizer keeps its terms
+	// elsewhere and has none here.
+	Vocabulary []string `json:"vocabulary,omitempty"`
 	// Binary counts a term once a text.
 	Binary bool `json:"binary"`
-	// UseIDF, SmoothIDF, SublinearTF and Norm ("l2", "l1" or "") shape TF-IDF
-	// weights and are unused for counts.
+	// UseIDF, SmoothIDF and SublinearTF shape TF-IDF weights. Norm ("l2", "l1"
+	// or "") scales the rows. Counts use none of the four, hashing the norm.
 	UseIDF      bool   `json:"use_idf"`
 	SmoothIDF   bool   `json:"smooth_idf"`
 	SublinearTF bool   `json:"sublinear_tf"`
 	Norm        string `json:"norm"`
+	// NFeatures is the number of columns that terms are hashed to, and
+	// AlternateSign gives half of the terms the value -1. For hashing only.
+	NFeatures     int  `json:"n_features"`
+	AlternateSign bool `json:"alternate_sign"`
 }
 
 // DefaultConfig counts single words: CountVectorizer's defaults, with those
-// of TfidfVectorizer for when Weighting is set to "tfidf".
+// of TfidfVectorizer and HashingVectorizer for when Weighting names them.
 func DefaultConfig() Config {
 	return Config{
-		Weighting: "count", Lowercase: true, NgramMin: 1, NgramMax: 1,
+		Weighting: CountWeighting, Analyzer: WordAnalyzer, TokenPattern: DefaultPattern,
+		Lowercase: true, NgramRange: [2]int{1, 1},
 		MinDF: Count(1), MaxDF: Share(1),
 		UseIDF: true, SmoothIDF: true, Norm: "l2",
+		NFeatures: 1 << 20, AlternateSign: true,
 	}
 }
 
+// maxHashed leaves a binary digit of an int32 for the sign.
+const maxHashed = 1 << 30
+
 // maxNgram keeps a typing error from filling the memory.
-const maxNgram = 8
+const maxNgram = 16
 
 // Check reports the first setting that makes no sense.
 func (c Config) Check() error {
 	switch {
-	case c.Weighting != "count" && c.Weighting != "tfidf":
-		return fmt.Errorf("weighting %q: want count or tfidf", c.Weighting)
-	case c.NgramMin < 1 || c.NgramMax < c.NgramMin || c.NgramMax > maxNgram:
-		return fmt.Errorf("n-gram range %d to %d: want 1 <= min <= max <= %d", c.NgramMin, c.NgramMax, maxNgram)
+	case c.Weighting != CountWeighting && c.Weighting != TfidfWeighting && c.Weighting != HashingWeighting:
+		return fmt.Errorf("weighting %q: want count, tfidf or hashing", c.Weighting)
+	case c.Analyzer != WordAnalyzer && c.Analyzer != CharAnalyzer && c.Analyzer != CharWBAnalyzer:
+		return fmt.Errorf("analyzer %q: want word, char or char_wb", c.Analyzer)
+	case c.StripAccents != "" && c.StripAccents != "ascii" && c.StripAccents != "unicode":
+		return fmt.Errorf("strip_accents %q: want ascii, unicode or none", c.StripAccents)
+	case c.NgramRange[0] < 1 || c.NgramRange[1] < c.NgramRange[0] || c.NgramRange[1] > maxNgram:
+		return fmt.Errorf("ngram_range [%d, %d]: want 1 <= least <= greatest <= %d", c.NgramRange[0], c.NgramRange[1], maxNgram)
 	case c.MaxFeatures < 0 || c.MaxFeatures > math.MaxInt32:
 		return fmt.Errorf("max_features %d: want 0 for all or a positive number", c.MaxFeatures)
 	case c.Norm != "" && c.Norm != "l1" && c.Norm != "l2":
 		return fmt.Errorf("norm %q: want l1, l2 or none", c.Norm)
+	case c.Weighting == HashingWeighting && (c.NFeatures < 1 || c.NFeatures > maxHashed):
+		return fmt.Errorf("n_features %d: want 1 to %d", c.NFeatures, maxHashed)
+	case c.Weighting == HashingWeighting && len(c.Vocabulary) > 0:
+		return errors.New("vocabulary: hashing has none")
+	}
+	if c.Analyzer == WordAnalyzer {
+		if err := CheckPattern(c.TokenPattern); err != nil {
+			return err
+		}
+	}
+	if err := c.StopWords.check(); err != nil {
+		return err
+	}
+	for i, t := range c.Vocabulary {
+		if t == "" || !utf8.ValidString(t) {
+			return fmt.Errorf("vocabulary: term %d: empty or not UTF-8", i)
+		}
 	}
 	if err := c.MinDF.check(); err != nil {
 		return fmt.Errorf("min_df: %w", err)
@@ -66,78 +124,5 @@ func (c Config) Check() error {
 	return nil
 }
 
-// Bound is a number of texts, given as a count or as a share of all. The two
-// differ: a bound of 1 is one text, a bound of 1.0 is all of them. The JSON
-// form keeps the difference by the decimal point.
-type Bound struct {
-	count   int
-	share   float64
-	isShare bool
-}
-
-// Count returns a bound of n texts.
-func Count(n int) Bound { return Bound{count: n} }
-
-// Share returns a bound of a share of all texts, from 0 to 1.
-func Share(f float64) Bound { return Bound{share: f, isShare: true} }
-
-// of returns the bound as a number of n texts, not rounded.
-func (b Bound) of(n int) float64 {
-	if b.isShare {
-		return float64(b.share * float64(n))
-	}
-	return float64(b.count)
-}
-
-func (b Bound) check() error {
-	if b.isShare {
-		if !(b.share >= 0 && b.share <= 1) {
-			return fmt.Errorf("%v: want a share between 0.0 and 1.0", b.share)
-		}
-	} else if b.count < 1 {
-		return fmt.Errorf("%d: want at least 1 text", b.count)
-	}
-	return nil
-}
-
-// String returns the bound as it is written in parameters.
-func (b Bound) String() string {
-	if !b.isShare {
-		return strconv.Itoa(b.count)
-	}
-	s := strconv.FormatFloat(b.share, 'f', -1, 64)
-	if !strings.Contains(s, ".") {
-		s += ".0"
-	}
-	return s
-}
-
-// MarshalJSON writes a number.
-func (b Bound) MarshalJSON() ([]byte, error) {
-	if err := b.check(); err != nil {
-		return nil, err
-	}
-	return []byte(b.String()), nil
-}
-
-// UnmarshalJSON reads a number: a share when it has a point or an exponent.
-func (b *Bound) UnmarshalJSON(data []byte) error {
-	var n json.Number // which accepts a quoted number too
-	if err := json.Unmarshal(data, &n); err != nil || data[0] == '"' {
-		return fmt.Errorf("%s: want a number", data)
-	}
-	if strings.ContainsAny(n.String(), ".eE") {
-		f, err := n.Float64()
-		if err != nil {
-			return err
-		}
-		*b = Share(f)
-	} else {
-		i, err := strconv.Atoi(n.String())
-		if err != nil {
-			return err
-		}
-		*b = Count(i)
-	}
-	return b.check()
-}
+// needsIDF reports whether the weights use document frequencies.
+func (c Config) needsIDF() bool { return c.Weighting == TfidfWeighting && c.UseIDF }

@@ -28,21 +28,38 @@ func TestTokens(t *testing.T) {
 		"12 3 x4":                       "12|x4",
 	} {
 		var got []string
-		Tokens(in, func(s string) { got = append(got, s) })
+		got = words(DefaultPattern, in)
 		if strings.Join(got, "|") != want {
 			t.Errorf("Tokens(%q) = %q, want %q", in, got, want)
 		}
 	}
 }
 
-// naive learns a vocabulary the slow and obvious way.
-func naive(c Config, docs []string) []string {
+// words splits a text by a pattern.
+func words(pattern, doc string) []string {
+	c := DefaultConfig()
+	c.TokenPattern, c.Lowercase = pattern, false
+	a, err := newAnalyzer(c)
+	if err != nil {
+		panic(err)
+	}
+	var t tokens
+	a.split(doc, &t, true)
+	var out []string
+	for i, start := range t.starts {
+		out = append(out, string(t.text[start:t.ends[i]]))
+	}
+	return out
+}
+
+// naive learns a vocabulary the slow and obvious way, and returns the counts of
+// some terms too, ascending.
+func naive(c Config, docs, of []string) (terms []string, counts []int) {
 	tf, df := map[string]int{}, map[string]int{}
 	for _, d := range docs {
-		var words []string
-		Tokens(d, func(w string) { words = append(words, w) })
+		words := words(DefaultPattern, d)
 		seen := map[string]bool{}
-		for n := c.NgramMin; n <= c.NgramMax; n++ {
+		for n := c.NgramRange[0]; n <= c.NgramRange[1]; n++ {
 			for i := 0; i+n <= len(words); i++ {
 				g := strings.Join(words[i:i+n], " ")
 				tf[g]++
@@ -53,7 +70,6 @@ func naive(c Config, docs []string) []string {
 			}
 		}
 	}
-	var terms []string
 	for g, n := range df {
 		if float64(n) >= c.MinDF.of(len(docs)) && float64(n) <= c.MaxDF.of(len(docs)) {
 			terms = append(terms, g)
@@ -73,7 +89,11 @@ func naive(c Config, docs []string) []string {
 		terms = terms[:c.MaxFeatures]
 	}
 	sort.Strings(terms)
-	return terms
+	for _, g := range of {
+		counts = append(counts, count[g])
+	}
+	sort.Ints(counts)
+	return terms, counts
 }
 
 func TestFitAgainstNaive(t *testing.T) {
@@ -84,14 +104,14 @@ func TestFitAgainstNaive(t *testing.T) {
 			docs[i] = strings.Join(rapid.SliceOfN(word, 0, 12).Draw(t, "words"), " ")
 		}
 		c := DefaultConfig()
-		c.NgramMin = rapid.IntRange(1, 3).Draw(t, "min n")
-		c.NgramMax = rapid.IntRange(c.NgramMin, 4).Draw(t, "max n")
+		c.NgramRange[0] = rapid.IntRange(1, 3).Draw(t, "min n")
+		c.NgramRange[1] = rapid.IntRange(c.NgramRange[0], 4).Draw(t, "max n")
 		c.MinDF = Count(rapid.IntRange(1, 3).Draw(t, "min df"))
 		c.MaxDF = Share(rapid.SampledFrom([]float64{1, 0.7, 0.4}).Draw(t, "max df"))
 		c.MaxFeatures = rapid.IntRange(0, 12).Draw(t, "max features")
 		c.Binary = rapid.Bool().Draw(t, "binary")
 		c.Weighting = rapid.SampledFrom([]string{"count", "tfidf"}).Draw(t, "weighting")
-		want := naive(c, docs)
+		want, _ := naive(c, docs, nil)
 		v, m, err := Fit(context.Background(), c, docs, 3, nil)
 		if err != nil {
 			if len(want) > 0 && c.MaxDF.of(len(docs)) >= c.MinDF.of(len(docs)) {
@@ -99,7 +119,16 @@ func TestFitAgainstNaive(t *testing.T) {
 			}
 			return
 		}
-		if diff := cmp.Diff(want, v.Terms()); diff != "" {
+		got := v.Terms()
+		if c.MaxFeatures > 0 && len(got) == len(want) && sort.StringsAreSorted(got) {
+			// Which of several equally frequent terms stay is another test's matter.
+			_, wantCounts := naive(c, docs, want)
+			_, gotCounts := naive(c, docs, got)
+			if cmp.Equal(wantCounts, gotCounts) {
+				want = got
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("terms (-want +got):\n%s", diff)
 		}
 		again, err := v.Transform(context.Background(), docs, 1, nil)
@@ -118,20 +147,21 @@ func TestFitAgainstNaive(t *testing.T) {
 func TestRowIsTransform(t *testing.T) {
 	docs := []string{"good film good plot", "bad film", "good bad plot"}
 	c := DefaultConfig()
-	c.Weighting, c.NgramMax = "tfidf", 2
+	c.Weighting, c.NgramRange = "tfidf", [2]int{1, 2}
 	v, m, err := Fit(context.Background(), c, docs, 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var r Row
 	for i, d := range docs {
-		cols, vals := v.Row(d)
+		v.Row(d, &r)
 		wantCols, wantVals := m.Row(i)
-		if diff := cmp.Diff(wantCols, cols) + cmp.Diff(wantVals, vals); diff != "" {
+		if diff := cmp.Diff(wantCols, r.Indices) + cmp.Diff(wantVals, r.Data); diff != "" {
 			t.Errorf("row %d: %s", i, diff)
 		}
 	}
-	if cols, _ := v.Row("nothing known here"); len(cols) != 0 {
-		t.Errorf("unknown words give columns %v", cols)
+	if v.Row("nothing known here", &r); len(r.Indices) != 0 {
+		t.Errorf("unknown words give columns %v", r.Indices)
 	}
 }
 
@@ -146,7 +176,7 @@ func TestWorkersDoNotMatter(t *testing.T) {
 		docs[i] = b.String()
 	}
 	c := DefaultConfig()
-	c.Weighting, c.NgramMax, c.MinDF = "tfidf", 2, Count(2)
+	c.Weighting, c.NgramRange, c.MinDF = "tfidf", [2]int{1, 2}, Count(2)
 	var first []byte
 	for _, workers := range []int{1, 2, 7} {
 		_, m, err := Fit(context.Background(), c, docs, workers, nil)
@@ -176,7 +206,7 @@ func TestFitFaults(t *testing.T) {
 		{"no words", nil, []string{"", "a !"}, "no words"},
 		{"too rare", func(c *Config) { c.MinDF = Count(3) }, []string{"aa", "bb", "cc"}, "no term is within"},
 		{"crossed", func(c *Config) { c.MinDF, c.MaxDF = Count(3), Share(0.5) }, []string{"aa", "bb"}, "is below min_df"},
-		{"range", func(c *Config) { c.NgramMax = 99 }, []string{"aa"}, "n-gram range"},
+		{"range", func(c *Config) { c.NgramRange[1] = 99 }, []string{"aa"}, "ngram_range"},
 		{"share", func(c *Config) { c.MaxDF = Share(1.5) }, []string{"aa"}, "max_df"},
 		{"NaN", func(c *Config) { c.MaxDF = Share(math.NaN()) }, []string{"aa"}, "max_df"},
 		{"weighting", func(c *Config) { c.Weighting = "bm25" }, []string{"aa"}, "weighting"},
@@ -207,7 +237,6 @@ func TestNewFaults(t *testing.T) {
 		idf   []float64
 	}{
 		{"empty", DefaultConfig(), nil, nil},
-		{"order", DefaultConfig(), []string{"b", "a"}, nil},
 		{"twice", DefaultConfig(), []string{"a", "a"}, nil},
 		{"empty term", DefaultConfig(), []string{"", "a"}, nil},
 		{"not UTF-8", DefaultConfig(), []string{"\xff"}, nil},
@@ -215,7 +244,11 @@ func TestNewFaults(t *testing.T) {
 		{"idf unused", DefaultConfig(), []string{"a"}, []float64{1}},
 		{"idf infinite", tfidf, []string{"a"}, []float64{math.Inf(1)}},
 	} {
-		if _, err := New(tt.c, tt.terms, tt.idf); err == nil {
+		table, err := NewTable(tt.terms)
+		if err == nil {
+			_, err = New(tt.c, table, tt.idf)
+		}
+		if err == nil {
 			t.Errorf("%s: no error", tt.name)
 		}
 	}

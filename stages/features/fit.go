@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sort"
+	"math"
 
+	"github.com/flowrepro/flow/stages/internal/parallel"
 	"github.com/flowrepro/flow/stages/internal/portable"
 )
 
@@ -20,153 +20,258 @@ func Fit(ctx context.Context, c Config, docs []string, workers int, progress fun
 	if len(docs) == 0 {
 		return nil, nil, errors.New("learn vocabulary: no texts")
 	}
+	if c.Weighting == HashingWeighting || len(c.Vocabulary) > 0 {
+		return fitFixed(ctx, c, docs, workers, progress)
+	}
 	low, high := c.MinDF.of(len(docs)), c.MaxDF.of(len(docs))
 	if high < low {
 		return nil, nil, fmt.Errorf("learn vocabulary: max_df %s is below min_df %s for %d texts", c.MaxDF, c.MinDF, len(docs))
 	}
-	words, err := tokenize(ctx, c, docs, workers)
+	a, err := newAnalyzer(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	levels, err := countGrams(ctx, c, words, low)
+	all, err := count(ctx, a, docs, uint32(max(1, math.Ceil(low))), workers)
 	if err != nil {
 		return nil, nil, err
 	}
-	found := choose(levels, c, low, high)
-	if len(found) == 0 {
-		if len(words.tokens) == 0 {
+	terms := all.choose(c, low, high)
+	if len(terms) == 0 {
+		if len(all.corpus.tokens) == 0 {
 			return nil, nil, errors.New("learn vocabulary: the texts have no words")
 		}
 		return nil, nil, errors.New("learn vocabulary: no term is within min_df and max_df")
 	}
-	sort.Slice(found, func(i, j int) bool { return found[i].term < found[j].term })
-	terms := make([]string, len(found))
-	for col, t := range found {
-		terms[col] = t.term
-		levels[t.level].column[t.id] = int32(col)
+	df := make([]uint32, len(terms))
+	nnz := 0
+	for i, t := range terms {
+		df[i] = all.levels[t.level].df[t.id]
+		nnz += int(df[i])
 	}
-	var idf []float64
-	if c.Weighting == "tfidf" && c.UseIDF {
-		idf = inverse(found, len(docs), c.SmoothIDF)
-	}
-	v, err := New(c, terms, idf)
+	table, err := all.table(ctx, terms, workers)
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := assemble(ctx, len(docs), len(terms), workers, func(lo, hi int, b *block) {
-		var cols []int32
-		for d := lo; d < hi; d++ {
-			cols = cols[:0]
-			from, to := words.starts[d], words.starts[d+1]
-			for _, l := range levels {
-				if l.column == nil {
-					continue
-				}
-				for _, id := range l.grams[from:to] {
-					if id != none && l.column[id] >= 0 {
-						cols = append(cols, l.column[id])
-					}
-				}
-			}
-			b.indices, b.data = v.weigh(cols, b.indices, b.data)
-			b.ends = append(b.ends, len(b.data))
-		}
-		if progress != nil {
-			progress(hi - lo)
-		}
-	})
+	var idf []float64
+	if c.needsIDF() {
+		idf = inverse(df, len(docs), c.SmoothIDF)
+	}
+	v, err := New(c, table, idf)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := all.matrix(ctx, &v.weights, len(terms), nnz, workers, progress)
 	if err != nil {
 		return nil, nil, err
 	}
 	return v, m, nil
 }
 
-// inverse returns the inverse document frequencies of terms.
-func inverse(found []candidate, docs int, smooth bool) []float64 {
-	idf := make([]float64, len(found))
+// count counts the terms of texts. Those that occur in fewer than low texts may
+// be missing.
+func count(ctx context.Context, a *analyzer, docs []string, low uint32, workers int) (*counted, error) {
+	if a.kind == CharWBAnalyzer {
+		return countPadded(ctx, a, docs, workers)
+	}
+	words, err := readCorpus(ctx, len(docs), workers, a.stop, func(d int, t *tokens, word func([]byte)) {
+		a.split(docs[d], t, false)
+		for i, start := range t.starts {
+			word(t.text[start:t.ends[i]])
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := &counted{corpus: words, between: " "}
+	if a.kind == CharAnalyzer {
+		c.between = ""
+	} else if a.greatest > 1 && !words.regular() {
+		// Words with spaces in them: terms are told apart by their text.
+		words, err = readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens, word func([]byte)) {
+			a.split(docs[d], t, true)
+			a.terms(t, word)
+		})
+		if err != nil {
+			return nil, err
+		}
+		c.corpus, c.expand = words, words.each()
+		c.levels = []level{{tf: words.tf, df: words.df}}
+		return c, nil
+	}
+	c.levels = make([]level, a.greatest)
+	c.levels[0] = level{grams: words.tokens, tf: words.tf, df: words.df}
+	var buffer []posting
+	for n := 1; n < a.greatest; n++ {
+		e := &extender{words: words, single: &c.levels[0], short: &c.levels[n-1], n: n, low: low, workers: workers}
+		var l *level
+		if l, buffer, err = e.extend(ctx, buffer); err != nil {
+			return nil, err
+		}
+		c.levels[n] = *l
+	}
+	return c, nil
+}
+
+// countPadded counts character n-grams inside of words. A word is taken apart
+// once, however often it occurs.
+func countPadded(ctx context.Context, a *analyzer, docs []string, workers int) (*counted, error) {
+	words, err := readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens, word func([]byte)) {
+		a.split(docs[d], t, false)
+		from := uint32(0)
+		for _, to := range t.bounds {
+			word(t.text[t.starts[from]:t.ends[to-1]])
+			from = to
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	expand, err := readCorpus(ctx, len(words.ends), workers, nil, func(w int, t *tokens, word func([]byte)) {
+		t.starts, t.ends, t.text = t.starts[:0], t.ends[:0], t.text[:0]
+		for _, r := range string(words.word(uint32(w))) {
+			t.put(r)
+		}
+		a.wordTerms(t, 0, len(t.starts), word)
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := &counted{corpus: words, expand: expand}
+	c.levels = []level{{tf: make([]uint32, len(expand.ends)), df: make([]uint32, len(expand.ends))}}
+	return c, c.countExpanded(ctx, workers)
+}
+
+// countExpanded fills the counts of the only level.
+func (c *counted) countExpanded(ctx context.Context, workers int) error {
+	l := &c.levels[0]
+	// Each worker has the texts of some blocks and counts of its own.
+	const size = 256
+	type counts struct{ tf, df, last []uint32 }
+	idle := make(chan *counts, (c.corpus.docs()+size-1)/size)
+	var all []*counts
+	err := parallel.Blocks(ctx, c.corpus.docs(), size, workers, func(lo, hi int) error {
+		var k *counts
+		select {
+		case k = <-idle:
+		default:
+			n := len(l.df)
+			k = &counts{make([]uint32, n), make([]uint32, n), make([]uint32, n)}
+		}
+		for d := lo; d < hi; d++ {
+			for _, w := range c.corpus.doc(d) {
+				for _, t := range c.expand.doc(int(w)) {
+					k.tf[t]++
+					if k.last[t] != uint32(d)+1 {
+						k.last[t] = uint32(d) + 1
+						k.df[t]++
+					}
+				}
+			}
+		}
+		idle <- k
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	close(idle)
+	for k := range idle {
+		all = append(all, k)
+	}
+	for _, k := range all {
+		for t := range l.df {
+			l.tf[t] += k.tf[t]
+			l.df[t] += k.df[t]
+		}
+	}
+	return nil
+}
+
+// each returns a corpus in which text w is the word w alone.
+func (c *corpus) each() *corpus {
+	e := &corpus{text: c.text, ends: c.ends, tokens: make([]uint32, len(c.ends)), starts: make([]int, len(c.ends)+1)}
+	for w := range c.ends {
+		e.tokens[w], e.starts[w+1] = uint32(w), w+1
+	}
+	return e
+}
+
+// fitFixed makes the matrix of texts with columns that are known beforehand.
+func fitFixed(ctx context.Context, c Config, docs []string, workers int, progress func(n int)) (*Vectorizer, *CSR, error) {
+	terms := c.Vocabulary
+	c.Vocabulary = nil
+	if c.Weighting == HashingWeighting {
+		v, err := New(c, nil, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		m, err := v.Transform(ctx, docs, workers, progress)
+		return v, m, err
+	}
+	table, err := NewTable(terms)
+	if err != nil {
+		return nil, nil, err
+	}
+	counts := c
+	counts.Weighting = CountWeighting
+	v, err := New(counts, table, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := v.Transform(ctx, docs, workers, progress)
+	if err != nil || c.Weighting == CountWeighting {
+		return v, m, err
+	}
+	var idf []float64
+	if c.UseIDF {
+		df := make([]uint32, len(terms))
+		for _, col := range m.Indices {
+			df[col]++
+		}
+		if at := indexOf(df, 0); at >= 0 && !c.SmoothIDF {
+			return nil, nil, fmt.Errorf("learn vocabulary: term %q is in no text, and smooth_idf is off", terms[at])
+		}
+		idf = inverse(df, len(docs), c.SmoothIDF)
+	}
+	if v, err = New(c, table, idf); err != nil {
+		return nil, nil, err
+	}
+	for i := range m.Rows {
+		cols, values := m.Row(i)
+		v.weights.scale(cols, values)
+	}
+	return v, m, nil
+}
+
+func indexOf(all []uint32, x uint32) int {
+	for i, y := range all {
+		if y == x {
+			return i
+		}
+	}
+	return -1
+}
+
+// inverse returns inverse document frequencies for document frequencies.
+func inverse(df []uint32, docs int, smooth bool) []float64 {
+	idf := make([]float64, len(df))
 	n := float64(docs)
 	if smooth {
 		n++
 	}
-	for i, t := range found {
-		df := float64(t.df)
-		if smooth {
-			df++
+	// Most terms share their document frequency with others.
+	known := map[uint32]float64{}
+	for i, k := range df {
+		x, ok := known[k]
+		if !ok {
+			f := float64(k)
+			if smooth {
+				f++
+			}
+			x = portable.Log(n/f) + 1
+			known[k] = x
 		}
-		idf[i] = portable.Log(n/df) + 1
+		idf[i] = x
 	}
 	return idf
-}
-
-// candidate is a term that may enter the vocabulary.
-type candidate struct {
-	level int
-	id    uint32
-	df    int
-	tf    int
-	term  string
-}
-
-// choose returns the terms of the vocabulary, in no order, with their text,
-// and prepares the column tables of the levels.
-func choose(levels []level, c Config, low, high float64) []candidate {
-	var all []candidate
-	for n := range levels {
-		l := &levels[n]
-		if n+1 < c.NgramMin {
-			continue
-		}
-		l.column = make([]int32, len(l.df))
-		for id, df := range l.df {
-			l.column[id] = -1
-			if f := float64(df); f < low || f > high {
-				continue
-			}
-			tf := int(l.tf[id])
-			if c.Binary {
-				tf = int(df)
-			}
-			all = append(all, candidate{level: n, id: uint32(id), df: int(df), tf: tf})
-		}
-	}
-	if k := c.MaxFeatures; k > 0 && len(all) > k {
-		all = mostFrequent(all, k, func(t candidate) string { return spell(levels, t.level, t.id) })
-	}
-	for i := range all {
-		all[i].term = spell(levels, all[i].level, all[i].id)
-	}
-	return all
-}
-
-// mostFrequent keeps k candidates: those above the k-th count, and of those at
-// it the first in code-point order.
-func mostFrequent(all []candidate, k int, spell func(candidate) string) []candidate {
-	counts := make([]int, len(all))
-	for i, t := range all {
-		counts[i] = t.tf
-	}
-	slices.Sort(counts)
-	limit := counts[len(counts)-k]
-	kept := make([]candidate, 0, k)
-	var ties []candidate
-	for _, t := range all {
-		switch {
-		case t.tf > limit:
-			kept = append(kept, t)
-		case t.tf == limit:
-			t.term = spell(t)
-			ties = append(ties, t)
-		}
-	}
-	sort.Slice(ties, func(i, j int) bool { return ties[i].term < ties[j].term })
-	return append(kept, ties[:k-len(kept)]...)
-}
-
-// spell returns the text of a term.
-func spell(levels []level, n int, id uint32) string {
-	if n == 0 {
-		return levels[0].words[id]
-	}
-	pair := levels[n].pairs[id]
-	return spell(levels, n-1, uint32(pair>>32)) + " " + levels[0].words[uint32(pair)]
 }

@@ -60,7 +60,7 @@ func TestVectorizersAreSklearns(t *testing.T) {
 				config.Weighting = "tfidf"
 			}
 			if o.NgramRange != nil {
-				config.NgramMin, config.NgramMax = o.NgramRange[0], o.NgramRange[1]
+				config.NgramRange = [2]int(o.NgramRange)
 			}
 			for _, b := range []struct {
 				to   *Bound

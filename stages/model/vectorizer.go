@@ -66,7 +66,11 @@ func readVectorizer(r io.Reader) (*Vectorizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	terms, err := features.New(f.Config, f.Terms, f.IDF)
+	table, err := features.NewTable(f.Terms)
+	if err != nil {
+		return nil, err
+	}
+	terms, err := features.New(f.Config, table, f.IDF)
 	if err != nil {
 		return nil, err
 	}
