@@ -69,7 +69,7 @@ func (a *app) predict(ctx context.Context, f *predictFlags, args []string, given
 	case !validFormat(f.format):
 		return &exitError{exitUsage, fmt.Errorf("--format %q: want text, csv, tsv or jsonl", f.format)}
 	}
-	m, err := a.openModel(ctx, args[0])
+	m, err := a.openModel(ctx, args[0], given)
 	if err != nil {
 		return &exitError{exitFailed, err}
 	}
@@ -106,8 +106,12 @@ func (a *app) predict(ctx context.Context, f *predictFlags, args []string, given
 	return err
 }
 
-// openModel opens the model that an argument names: a directory.
-func (a *app) openModel(_ context.Context, name string) (*model.Model, error) {
+// openModel opens the model that an argument names: a directory. Briefly says
+// that it is used once.
+func (a *app) openModel(_ context.Context, name string, briefly bool) (*model.Model, error) {
+	if briefly {
+		return model.OpenMapped(name)
+	}
 	return model.Open(name)
 }
 

@@ -15,6 +15,9 @@ import (
 type Row struct {
 	Indices []int32
 	Data    []float64
+	// Terms is how many terms the text has, and Unknown how many of these the
+	// vocabulary lacks.
+	Terms, Unknown int
 }
 
 // weights turns the occurrences of a text's terms into a row.

@@ -201,7 +201,7 @@ func (u *Union) Feature(column int32) (part, term string) {
 // Row sets r to the row of a text. It reuses what r has, so that a caller who
 // keeps r makes rows without allocating.
 func (u *Union) Row(doc string, r *Row) {
-	r.Indices, r.Data = r.Indices[:0], r.Data[:0]
+	r.Indices, r.Data, r.Terms, r.Unknown = r.Indices[:0], r.Data[:0], 0, 0
 	u.appendRow(doc, r)
 }
 

@@ -96,7 +96,7 @@ func (v *Vectorizer) IDF() []float64 { return v.weights.idf }
 // Row sets r to the row of a text. It reuses what r has, so that a caller who
 // keeps r makes rows without allocating.
 func (v *Vectorizer) Row(doc string, r *Row) {
-	r.Indices, r.Data = r.Indices[:0], r.Data[:0]
+	r.Indices, r.Data, r.Terms, r.Unknown = r.Indices[:0], r.Data[:0], 0, 0
 	v.appendRow(doc, r)
 }
 
@@ -113,11 +113,15 @@ func (v *Vectorizer) appendRow(doc string, r *Row) {
 			}
 			s.cols = append(s.cols, column)
 		})
+		r.Terms += len(s.cols)
 		v.hasher.row(v.weights.config, s.cols, s.room(), r)
 	} else {
 		v.analyzer.terms(&s.tokens, func(term []byte) {
+			r.Terms++
 			if c, ok := v.vocabulary.Lookup(term); ok {
 				s.cols = append(s.cols, c)
+			} else {
+				r.Unknown++
 			}
 		})
 		v.weights.weigh(s.cols, s.room(), r)

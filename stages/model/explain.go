@@ -98,7 +98,7 @@ func (m *Model) Explain(raw string, limit int) Explanation {
 		}
 		e.Terms = e.Terms[:limit:limit]
 	}
-	e.Spans = spans(locate(m.cleaner.Clean, raw, words), byWord)
+	e.Spans = spans(locate(m.cleaner, raw, words), byWord)
 	return e
 }
 

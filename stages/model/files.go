@@ -44,10 +44,9 @@ func readHeader(root *os.Root) (*header, error) {
 	return h, err
 }
 
-// readFiles reads the files that keep names and verifies all, several at a
-// time. Files are read, not mapped: one that shrinks under a mapping would kill
-// the process, and the time goes into hashing.
-func readFiles(root *os.Root, files []headerFile, keep map[string]bool) (map[string][]byte, error) {
+// readFiles reads the files that keep names, or maps them, and verifies all,
+// several at a time.
+func readFiles(root *os.Root, files []headerFile, keep map[string]bool, mapped bool) (map[string][]byte, error) {
 	// The largest first: they decide when the last one is done.
 	order := slices.Clone(files)
 	slices.SortStableFunc(order, func(a, b headerFile) int { return cmp.Compare(b.Size, a.Size) })
@@ -56,7 +55,7 @@ func readFiles(root *os.Root, files []headerFile, keep map[string]bool) (map[str
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, f := range order {
 		g.Go(func() error {
-			data, err := readFile(root, f, keep[f.Path])
+			data, err := readFile(root, f, keep[f.Path], mapped)
 			kept[i] = data
 			return err
 		})
@@ -74,7 +73,7 @@ func readFiles(root *os.Root, files []headerFile, keep map[string]bool) (map[str
 }
 
 // readFile verifies a file and returns its content when keep is set.
-func readFile(root *os.Root, want headerFile, keep bool) ([]byte, error) {
+func readFile(root *os.Root, want headerFile, keep, mapped bool) ([]byte, error) {
 	fi, err := root.Stat(want.Path)
 	if err != nil {
 		return nil, err
@@ -91,34 +90,47 @@ func readFile(root *os.Root, want headerFile, keep bool) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // opened for reading
-	size := int(want.Size)
-	var data []byte
+	data, have, err := readSum(f, int(want.Size), keep, mapped)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, &CorruptError{Path: want.Path, Want: want.BLAKE3}
+	case err != nil:
+		return nil, err
+	case have != want.BLAKE3:
+		return nil, &CorruptError{Path: want.Path, Want: want.BLAKE3, Have: have}
+	}
+	return data, nil
+}
+
+// readSum returns the content of a file, when keep is set, and its digest.
+func readSum(f *os.File, size int, keep, mapped bool) (data []byte, digest string, err error) {
+	sum := blake3.New()
+	if keep && mapped && size > 0 {
+		if data, err = mapFile(f, size); err == nil {
+			_, _ = sum.Write(data) // never fails
+			return data, hex.EncodeToString(sum.Sum(nil)), nil
+		}
+	}
 	if keep {
 		data = make([]byte, size)
-	} else {
-		data = make([]byte, min(size, readBlock))
 	}
-	sum := blake3.New()
+	var buffer []byte
 	for done := 0; done < size; {
 		n := min(readBlock, size-done)
-		block := data[:n]
+		var block []byte
 		if keep {
 			block = data[done : done+n]
+		} else {
+			if buffer == nil {
+				buffer = make([]byte, n)
+			}
+			block = buffer[:n]
 		}
 		if _, err := io.ReadFull(f, block); err != nil {
-			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				return nil, &CorruptError{Path: want.Path, Want: want.BLAKE3}
-			}
-			return nil, err
+			return nil, "", err
 		}
 		_, _ = sum.Write(block) // never fails
 		done += n
 	}
-	if have := hex.EncodeToString(sum.Sum(nil)); have != want.BLAKE3 {
-		return nil, &CorruptError{Path: want.Path, Want: want.BLAKE3, Have: have}
-	}
-	if !keep {
-		return nil, nil
-	}
-	return data, nil
+	return data, hex.EncodeToString(sum.Sum(nil)), nil
 }

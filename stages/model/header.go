@@ -20,8 +20,7 @@ const (
 	// HeaderFile is the file that makes a directory a model.
 	HeaderFile = "model.json"
 
-	formatName    = "flow.model"
-	formatVersion = 1
+	formatName = "flow.model"
 
 	// maxHeader bounds the header, of which metadata is the only part that
 	// could be large.

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/flowrepro/flow/stages/text"
 )
 
 // place is a piece of a raw text; it is empty when not known.
@@ -18,12 +20,41 @@ type piece struct {
 // locate returns the places in a raw text of the words that cleaning it gave.
 // The text is cleaned again in pieces, and the two lists of words are laid side
 // by side.
-func locate(clean func(string) string, raw string, words []string) []place {
-	places := make([]place, len(words))
-	pieces := cleanPieces(clean, raw)
+func locate(c *text.Cleaner, raw string, words []string) []place {
+	if c.Options().Markup {
+		raw = blankTags(raw)
+	}
+	places, _ := align(cleanPieces(c.Clean, raw), words)
+	return places
+}
+
+// blankTags writes spaces over tags, which may have spaces inside.
+func blankTags(raw string) string {
+	out := []byte(raw)
+	for at := 0; ; {
+		start := strings.IndexByte(raw[at:], '<')
+		if start < 0 {
+			return string(out)
+		}
+		end := strings.IndexByte(raw[at+start:], '>')
+		if end < 0 {
+			return string(out)
+		}
+		for i := range end + 1 {
+			out[at+start+i] = ' '
+		}
+		at += start + end + 1
+	}
+}
+
+// align returns the places of words by the pieces they are equal to, in their
+// order, and how many have one.
+func align(pieces []piece, words []string) (places []place, found int) {
+	places = make([]place, len(words))
 	for i, j := 0, 0; i < len(pieces) && j < len(words); {
 		if same(pieces[i].word, words[j]) {
 			places[j] = pieces[i].place
+			found++
 			i++
 			j++
 			continue
@@ -32,7 +63,7 @@ func locate(clean func(string) string, raw string, words []string) []place {
 		i += di
 		j += dj
 	}
-	return places
+	return places, found
 }
 
 // same reports whether a word is one that was cleaned alone. What was negated
@@ -62,32 +93,34 @@ func resume(pieces []piece, words []string) (int, int) {
 	return 1, 1
 }
 
-// cleanPieces cleans what is between white space, and where that gives the same
-// words, what is between other separators, so that a place has no punctuation
-// around it.
+// cleanPieces cleans what is between white space, and looks for the places of
+// its words between other separators, so that they have no punctuation around
+// them.
 func cleanPieces(clean func(string) string, raw string) []piece {
-	var out []piece
+	var out, parts []piece
 	each(raw, 0, unicode.IsSpace, func(chunk place) {
 		words := strings.Fields(clean(raw[chunk.start:chunk.end]))
 		if len(words) == 0 {
 			return
 		}
-		mark := len(out)
+		parts = parts[:0]
 		each(raw[chunk.start:chunk.end], chunk.start, separates, func(p place) {
+			for p.end-p.start > 2 && raw[p.start] == '\'' {
+				p.start++
+			}
+			for p.end-p.start > 2 && raw[p.end-1] == '\'' {
+				p.end--
+			}
 			for _, w := range strings.Fields(clean(raw[p.start:p.end])) {
-				out = append(out, piece{p, w})
+				parts = append(parts, piece{p, w})
 			}
 		})
-		equal := len(out)-mark == len(words)
-		for i := 0; equal && i < len(words); i++ {
-			equal = out[mark+i].word == words[i]
-		}
-		if equal {
-			return
-		}
-		out = out[:mark]
-		for _, w := range words {
-			out = append(out, piece{chunk, w})
+		places, found := align(parts, words)
+		for i, w := range words {
+			if found == 0 {
+				places[i] = chunk
+			}
+			out = append(out, piece{places[i], w})
 		}
 	})
 	return out

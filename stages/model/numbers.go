@@ -54,11 +54,11 @@ func readWeights(data []byte) (weights, error) {
 // the exponent set.
 func checkFinite(data []byte, what string) error {
 	return parallel.Blocks(context.Background(), len(data)/8, 1<<18, 0, func(lo, hi int) error {
-		part, ok := data[8*lo:8*hi], true
-		for i := 0; i+8 <= len(part); i += 8 {
-			ok = ok && binary.LittleEndian.Uint64(part[i:])&(0x7ff<<52) != 0x7ff<<52
+		carry := uint64(0) // into the sign, when all bits of an exponent are set
+		for part := data[8*lo : 8*hi]; len(part) >= 8; part = part[8:] {
+			carry |= binary.LittleEndian.Uint64(part)&(0x7ff<<52) + 1<<52
 		}
-		if !ok {
+		if carry>>63 != 0 {
 			return fmt.Errorf("%s is not finite", what)
 		}
 		return nil

@@ -16,10 +16,18 @@ type Features struct {
 	Union    *features.Union
 }
 
-// Open reads a model's directory. Every listed file is verified; the directory
-// is not needed afterwards. The model has predicted its example.
-func Open(dir string) (*Model, error) {
-	h, files, err := open(dir)
+// Open reads a model's directory into memory. Every listed file is verified;
+// the directory is not needed afterwards. The model has predicted its example.
+func Open(dir string) (*Model, error) { return openModel(dir, false) }
+
+// OpenMapped is like Open but maps the large files into memory where the system
+// can, for good, which takes a third of the time less. It is for a process that
+// scores a text and ends: a file that is cut while it is mapped kills it.
+// Replacing the directory, as Write does, is harmless.
+func OpenMapped(dir string) (*Model, error) { return openModel(dir, true) }
+
+func openModel(dir string, mapped bool) (*Model, error) {
+	h, files, err := open(dir, mapped)
 	if err != nil {
 		return nil, fmt.Errorf("open model %s: %w", dir, err)
 	}
@@ -35,7 +43,7 @@ func Open(dir string) (*Model, error) {
 
 // OpenFeatures reads what WriteFeatures or Write wrote.
 func OpenFeatures(dir string) (Features, error) {
-	h, files, err := open(dir)
+	h, files, err := open(dir, false)
 	if err != nil {
 		return Features{}, fmt.Errorf("open features %s: %w", dir, err)
 	}
@@ -48,7 +56,7 @@ func OpenFeatures(dir string) (Features, error) {
 
 // open reads and verifies all files of a directory and returns those that
 // scoring needs.
-func open(dir string) (*header, map[string][]byte, error) {
+func open(dir string, mapped bool) (*header, map[string][]byte, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, nil, err
@@ -69,7 +77,7 @@ func open(dir string) (*header, map[string][]byte, error) {
 		keep[h.Classifier.Weights] = true
 	}
 	delete(keep, "")
-	files, err := readFiles(root, h.Files, keep)
+	files, err := readFiles(root, h.Files, keep, mapped)
 	return h, files, err
 }
 

@@ -139,14 +139,13 @@ func (t *terms) check() error {
 		if lo > 0 {
 			last = binary.LittleEndian.Uint32(t.ends[4*(lo-1):])
 		}
-		ends := t.ends[4*lo : 4*hi]
-		ascending := true
-		for i := 0; i+4 <= len(ends); i += 4 {
-			end := binary.LittleEndian.Uint32(ends[i:])
-			ascending = ascending && end > last
+		descends := uint64(0)
+		for ends := t.ends[4*lo : 4*hi]; len(ends) >= 4; ends = ends[4:] {
+			end := binary.LittleEndian.Uint32(ends)
+			descends |= uint64(end) - uint64(last) - 1 // its highest bit, below 0
 			last = end
 		}
-		if !ascending {
+		if descends>>63 != 0 {
 			return errors.New("index: ends of terms do not ascend")
 		}
 		return nil
@@ -157,32 +156,40 @@ func (t *terms) check() error {
 	if last := binary.LittleEndian.Uint32(t.ends[4*(t.n-1):]); uint64(last) != uint64(len(t.text)) {
 		return fmt.Errorf("index: the terms end at %d of %d bytes", last, len(t.text))
 	}
-	mask := uint32(1)<<t.width - 1
+	// Two slots at a time: adding room to the low bits of each sets its highest
+	// bit when they are above n, adding all ones when they are not 0.
+	const low = 0x0000_0001_0000_0001
+	mask := (uint64(1)<<t.width - 1) * low
+	room := (uint64(1)<<31 - 1 - uint64(t.n)) * low
 	total := len(t.slots) / 4
-	used := make([]int, (total+block-1)/block)
+	used := make([]uint64, (total+block-1)/block)
 	err = parallel.Blocks(ctx, total, block, 0, func(lo, hi int) error {
-		slots, free, largest := t.slots[4*lo:4*hi], 0, uint32(0)
-		for i := 0; i+4 <= len(slots); i += 4 {
-			s := binary.LittleEndian.Uint32(slots[i:])
-			largest = max(largest, s&mask)
-			if s == 0 {
-				free++
-			}
+		slots := t.slots[4*lo : 4*hi]
+		var above, taken uint64
+		for ; len(slots) >= 8; slots = slots[8:] {
+			cols := binary.LittleEndian.Uint64(slots) & mask
+			above |= cols + room
+			taken += (cols + (1<<31-1)*low) >> 31 & low
 		}
-		used[lo/block] = hi - lo - free
-		if int64(largest) > int64(t.n) {
-			return fmt.Errorf("index: a slot names column %d of %d", largest-1, t.n)
+		if len(slots) == 4 {
+			cols := uint64(binary.LittleEndian.Uint32(slots)) & mask
+			above |= cols + room
+			taken += (cols + (1<<31 - 1)) >> 31 & 1
 		}
+		if above&(low<<31) != 0 {
+			return errors.New("index: a slot names a column that there is not")
+		}
+		used[lo/block] = taken>>32 + taken&(1<<32-1)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	sum := 0
+	var sum uint64
 	for _, u := range used {
 		sum += u
 	}
-	if sum != t.n {
+	if sum != uint64(t.n) {
 		return fmt.Errorf("index: %d slots are taken by %d terms", sum, t.n)
 	}
 	return nil
@@ -213,10 +220,10 @@ func (t *terms) Lookup(term []byte) (int32, bool) {
 	tag := uint32(h>>32) << t.width
 	for s := slotOf(h, total); ; {
 		v := binary.LittleEndian.Uint32(t.slots[4*s:])
-		if v == 0 {
+		if v&mask == 0 {
 			return 0, false
 		}
-		if v&^mask == tag && v&mask != 0 {
+		if v&^mask == tag {
 			if col := int(v&mask) - 1; string(t.bytes(col)) == string(term) {
 				return int32(col), true
 			}

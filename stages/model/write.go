@@ -3,7 +3,6 @@ package model
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -101,7 +100,7 @@ func build(p Parts) (*builder, error) {
 	}
 	if p.Metadata != nil {
 		var err error
-		if b.header.Metadata, err = json.Marshal(p.Metadata); err != nil {
+		if b.header.Metadata, err = line(p.Metadata); err != nil {
 			return nil, fmt.Errorf("metadata: %w", err)
 		}
 	}
