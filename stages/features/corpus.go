@@ -37,39 +37,38 @@ func (c *corpus) word(i uint32) []byte {
 // lexicon is the words that one worker met, in the numbers that it gave them.
 type lexicon struct {
 	*interner
-	words  []wordCount
+	tf, df []uint32
+	last   []uint32 // 1 + the text a word was last seen in
+	stop   []bool
 	global []uint32 // by number, the number in the corpus
 	tokens tokens
 	buffer []uint32
 }
 
-type wordCount struct {
-	tf, df uint32
-	last   uint32 // 1 + the text the word was last seen in
-	stop   bool
-}
-
-// count adds an occurrence of a word in text d-1 and returns its number. It
+// count adds an occurrence of a word in text d and returns its number. It
 // returns false for a stop word.
 func (l *lexicon) count(word []byte, d uint32, stop func([]byte) bool) (uint32, bool) {
 	n, fresh := l.intern(word)
 	if fresh {
-		l.words = append(l.words, wordCount{stop: stop != nil && stop(word)})
+		l.tf, l.df, l.last = append(l.tf, 0), append(l.df, 0), append(l.last, 0)
+		l.stop = append(l.stop, stop != nil && stop(word))
 	}
-	w := &l.words[n]
-	if w.last != d {
-		w.last = d
-		w.df++
+	if l.stop[n] {
+		return 0, false
 	}
-	w.tf++
-	return n, !w.stop
+	l.tf[n]++
+	if l.last[n] != d+1 {
+		l.last[n] = d + 1
+		l.df[n]++
+	}
+	return n, true
 }
 
-// readCorpus numbers the words of docs texts. Each splits a text into its words,
-// which are parts of t.text by where they start and end. Workers number words
-// on their own, and once all are known they get their ranks.
+// readCorpus numbers the words of docs texts. Each calls word for the words of
+// a text, in order; what it is given it may use for scratch. Workers number
+// words on their own, and once all are known they get their ranks.
 func readCorpus(ctx context.Context, docs, workers int, stop func([]byte) bool,
-	each func(d int, t *tokens) (starts, ends []uint32),
+	each func(d int, scratch *tokens, word func(b []byte)),
 ) (*corpus, error) {
 	if docs >= math.MaxUint32 {
 		return nil, errTooLarge
@@ -96,14 +95,15 @@ func readCorpus(ctx context.Context, docs, workers int, stop func([]byte) bool,
 		p := &parts[lo/size]
 		p.by, p.ends = l, make([]int, 0, hi-lo)
 		out := l.buffer[:0]
-		for d := lo; d < hi; d++ {
-			starts, ends := each(d, &l.tokens)
-			text := l.tokens.text
-			for i, start := range starts {
-				if n, ok := l.count(text[start:ends[i]], uint32(d)+1, stop); ok {
-					out = append(out, n)
-				}
+		var d uint32
+		word := func(b []byte) {
+			if n, ok := l.count(b, d, stop); ok {
+				out = append(out, n)
 			}
+		}
+		for i := lo; i < hi; i++ {
+			d = uint32(i)
+			each(i, &l.tokens, word)
 			p.ends = append(p.ends, len(out))
 		}
 		p.tokens, l.buffer = append([]uint32(nil), out...), out
@@ -156,8 +156,7 @@ func merge(all []*lexicon) (*corpus, error) {
 	for _, l := range all {
 		l.global = make([]uint32, l.len())
 		for n := range l.global {
-			w := l.words[n]
-			if w.stop {
+			if l.stop[n] {
 				continue
 			}
 			g, fresh := joint.intern(l.at(uint32(n)))
@@ -165,13 +164,13 @@ func merge(all []*lexicon) (*corpus, error) {
 				tf, df = append(tf, 0), append(df, 0)
 			}
 			l.global[n] = g
-			if uint64(tf[g])+uint64(w.tf) >= none {
+			if uint64(tf[g])+uint64(l.tf[n]) >= none {
 				return nil, errTooLarge
 			}
-			tf[g] += w.tf
-			df[g] += w.df
+			tf[g] += l.tf[n]
+			df[g] += l.df[n]
 		}
-		l.slots, l.buffer = nil, nil
+		l.slots, l.tf, l.df, l.last, l.buffer = nil, nil, nil, nil, nil
 	}
 	if len(joint.text) > math.MaxUint32/2 {
 		return nil, errTooLarge
@@ -190,7 +189,7 @@ func merge(all []*lexicon) (*corpus, error) {
 	}
 	for _, l := range all {
 		for n, g := range l.global {
-			if !l.words[n].stop {
+			if !l.stop[n] {
 				l.global[n] = rank[g]
 			}
 		}

@@ -73,9 +73,11 @@ func count(ctx context.Context, a *analyzer, docs []string, low uint32, workers 
 	if a.kind == CharWBAnalyzer {
 		return countPadded(ctx, a, docs, workers)
 	}
-	words, err := readCorpus(ctx, len(docs), workers, a.stop, func(d int, t *tokens) ([]uint32, []uint32) {
+	words, err := readCorpus(ctx, len(docs), workers, a.stop, func(d int, t *tokens, word func([]byte)) {
 		a.split(docs[d], t, false)
-		return t.starts, t.ends
+		for i, start := range t.starts {
+			word(t.text[start:t.ends[i]])
+		}
 	})
 	if err != nil {
 		return nil, err
@@ -85,9 +87,9 @@ func count(ctx context.Context, a *analyzer, docs []string, low uint32, workers 
 		c.between = ""
 	} else if a.greatest > 1 && !words.regular() {
 		// Words with spaces in them: terms are told apart by their text.
-		words, err = readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens) ([]uint32, []uint32) {
+		words, err = readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens, word func([]byte)) {
 			a.split(docs[d], t, true)
-			return a.terms(t)
+			a.terms(t, word)
 		})
 		if err != nil {
 			return nil, err
@@ -113,20 +115,23 @@ func count(ctx context.Context, a *analyzer, docs []string, low uint32, workers 
 // countPadded counts character n-grams inside of words. A word is taken apart
 // once, however often it occurs.
 func countPadded(ctx context.Context, a *analyzer, docs []string, workers int) (*counted, error) {
-	words, err := readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens) ([]uint32, []uint32) {
+	words, err := readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens, word func([]byte)) {
 		a.split(docs[d], t, false)
-		return t.wholeWords()
+		from := uint32(0)
+		for _, to := range t.bounds {
+			word(t.text[t.starts[from]:t.ends[to-1]])
+			from = to
+		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	expand, err := readCorpus(ctx, len(words.ends), workers, nil, func(w int, t *tokens) ([]uint32, []uint32) {
+	expand, err := readCorpus(ctx, len(words.ends), workers, nil, func(w int, t *tokens, word func([]byte)) {
 		t.starts, t.ends, t.text = t.starts[:0], t.ends[:0], t.text[:0]
 		for _, r := range string(words.word(uint32(w))) {
 			t.put(r)
 		}
-		t.bounds = append(t.bounds[:0], uint32(len(t.starts)))
-		return a.terms(t)
+		a.wordTerms(t, 0, len(t.starts), word)
 	})
 	if err != nil {
 		return nil, err

@@ -16,11 +16,8 @@ type interner struct {
 	shift uint
 }
 
-// internSlot has the beginning of a string, so that short ones are compared
-// without going to the text.
 type internSlot struct {
-	head   uint64
-	length uint32
+	hash   uint32
 	number uint32 // 1 + number, 0 for free
 }
 
@@ -39,62 +36,38 @@ func (t *interner) at(i uint32) []byte {
 	return t.text[start:t.ends[i]]
 }
 
-// headOf returns the first eight bytes of a string, with zeros for what is
-// missing.
-func headOf(b []byte) uint64 {
-	if len(b) >= 8 {
-		return binary.LittleEndian.Uint64(b)
-	}
-	if cap(b) >= 8 { // what comes after the string is masked out
-		return binary.LittleEndian.Uint64(b[:8]) & (1<<(8*uint(len(b))) - 1)
-	}
-	var head [8]byte
-	copy(head[:], b)
-	return binary.LittleEndian.Uint64(head[:])
-}
-
-func internHash(b []byte, head uint64) uint64 {
-	if len(b) <= 8 {
-		return fold(head ^ hashStart ^ uint64(len(b))<<59)
-	}
-	return hashBytes(b)
-}
-
 // intern returns the number of a string and whether it is new.
 func (t *interner) intern(b []byte) (number uint32, fresh bool) {
-	head, length := headOf(b), uint32(len(b))
+	h := hashBytes(b)
 	mask := uint64(len(t.slots) - 1)
-	for i := internHash(b, head) >> t.shift; ; i = (i + 1) & mask {
-		s := t.slots[i&mask]
+	for i := h >> t.shift; ; i = (i + 1) & mask {
+		s := t.slots[i]
 		if s.number == 0 {
 			t.text = append(t.text, b...)
 			t.ends = append(t.ends, uint32(len(t.text)))
-			t.slots[i] = internSlot{head, length, uint32(len(t.ends))}
+			t.slots[i] = internSlot{uint32(h), uint32(len(t.ends))}
 			if len(t.ends)*2 > len(t.slots) {
 				t.grow()
 			}
 			return uint32(len(t.ends) - 1), true
 		}
-		if s.head == head && s.length == length && (length <= 8 || string(t.at(s.number - 1)[8:]) == string(b[8:])) {
+		if s.hash == uint32(h) && string(t.at(s.number-1)) == string(b) {
 			return s.number - 1, false
 		}
 	}
 }
 
 func (t *interner) grow() {
-	old := t.slots
-	t.slots = make([]internSlot, 2*len(old))
+	t.slots = make([]internSlot, 2*len(t.slots))
 	t.shift--
 	mask := uint64(len(t.slots) - 1)
-	for _, s := range old {
-		if s.number == 0 {
-			continue
-		}
-		i := internHash(t.at(s.number-1), s.head) >> t.shift
+	for n := range t.ends {
+		h := hashBytes(t.at(uint32(n)))
+		i := h >> t.shift
 		for t.slots[i].number != 0 {
 			i = (i + 1) & mask
 		}
-		t.slots[i] = s
+		t.slots[i] = internSlot{uint32(h), uint32(n + 1)}
 	}
 }
 

@@ -15,9 +15,8 @@ import (
 type Row struct {
 	Indices []int32
 	Data    []float64
-	// Terms is the number of terms of the text, each as often as it occurs,
-	// and Unknown the number of those that are not in the vocabulary. Of a
-	// union they are the sums over its parts.
+	// Terms is how many terms the text has, and Unknown how many of these the
+	// vocabulary lacks.
 	Terms, Unknown int
 }
 

@@ -96,7 +96,7 @@ func (v *Vectorizer) IDF() []float64 { return v.weights.idf }
 // Row sets r to the row of a text. It reuses what r has, so that a caller who
 // keeps r makes rows without allocating.
 func (v *Vectorizer) Row(doc string, r *Row) {
-	*r = Row{Indices: r.Indices[:0], Data: r.Data[:0]}
+	r.Indices, r.Data, r.Terms, r.Unknown = r.Indices[:0], r.Data[:0], 0, 0
 	v.appendRow(doc, r)
 }
 
@@ -104,26 +104,26 @@ func (v *Vectorizer) appendRow(doc string, r *Row) {
 	s := v.scratch.Get().(*rowScratch)
 	s.cols = s.cols[:0]
 	v.analyzer.split(doc, &s.tokens, true)
-	starts, ends := v.analyzer.terms(&s.tokens)
-	text := s.tokens.text
-	r.Terms += len(starts)
 	if v.vocabulary == nil {
-		for i, start := range starts {
-			column, negative := v.hasher.column(text[start:ends[i]])
+		v.analyzer.terms(&s.tokens, func(term []byte) {
+			column, negative := v.hasher.column(term)
 			column <<= 1
 			if negative {
 				column |= 1
 			}
 			s.cols = append(s.cols, column)
-		}
+		})
+		r.Terms += len(s.cols)
 		v.hasher.row(v.weights.config, s.cols, s.room(), r)
 	} else {
-		for i, start := range starts {
-			if c, ok := v.vocabulary.Lookup(text[start:ends[i]]); ok {
+		v.analyzer.terms(&s.tokens, func(term []byte) {
+			r.Terms++
+			if c, ok := v.vocabulary.Lookup(term); ok {
 				s.cols = append(s.cols, c)
+			} else {
+				r.Unknown++
 			}
-		}
-		r.Unknown += len(starts) - len(s.cols)
+		})
 		v.weights.weigh(s.cols, s.room(), r)
 	}
 	v.scratch.Put(s)
