@@ -44,40 +44,51 @@ func (d *decoder) fail(key, format string, args ...any) {
 }
 
 func (d *decoder) structure(key string, tree *yaml12.Map, v reflect.Value) {
-	fields := map[string]int{}
+	fields := map[string]reflect.Value{}
 	required := map[string]bool{}
 	var known []string
-	t := v.Type()
-	for i := range t.NumField() {
-		tag, ok := t.Field(i).Tag.Lookup("param")
-		if !ok {
-			continue
-		}
-		name, option, _ := strings.Cut(tag, ",")
-		if name == "" || !t.Field(i).IsExported() {
-			d.fail(key, "field %s.%s: bad param tag", t, t.Field(i).Name)
-			continue
-		}
-		fields[name] = i
-		required[name] = option == "required"
+	d.fields(key, v, func(name string, field reflect.Value, must bool) {
+		fields[name], required[name] = field, must
 		known = append(known, join(key, name))
-	}
+	})
 	sort.Strings(known)
 	seen := map[string]bool{}
 	for _, it := range tree.Items {
 		name := keyText(it.Key)
-		i, ok := fields[name]
+		field, ok := fields[name]
 		if !ok {
 			d.errs = append(d.errs, &ParamError{Key: join(key, name), Msg: "unknown parameter", Known: known})
 			continue
 		}
 		seen[name] = true
-		d.value(join(key, name), it.Value, v.Field(i))
+		d.value(join(key, name), it.Value, field)
 	}
 	for _, k := range known {
 		if name := k[strings.LastIndexByte(k, '.')+1:]; required[name] && !seen[name] {
 			d.fail(k, "missing")
 		}
+	}
+}
+
+// fields yields the tagged fields of a struct, and those of the structs that it
+// embeds as if they were its own.
+func (d *decoder) fields(key string, v reflect.Value, yield func(name string, field reflect.Value, required bool)) {
+	t := v.Type()
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag, ok := f.Tag.Lookup("param")
+		if !ok {
+			if f.Anonymous && f.Type.Kind() == reflect.Struct {
+				d.fields(key, v.Field(i), yield)
+			}
+			continue
+		}
+		name, option, _ := strings.Cut(tag, ",")
+		if name == "" || !f.IsExported() {
+			d.fail(key, "field %s.%s: bad param tag", t, f.Name)
+			continue
+		}
+		yield(name, v.Field(i), option == "required")
 	}
 }
 

@@ -41,7 +41,8 @@ func (e *ParamError) Hint() string {
 
 // Decode fills into, a pointer to a struct, with the parameters below prefix;
 // an empty prefix means all of them. A field takes the key of its
-// `param:"name"` tag; nested structs are nested keys. Fields whose key is not
+// `param:"name"` tag; nested structs are nested keys, embedded ones without a
+// tag lend their fields. Fields whose key is not
 // declared keep the value they have, which is how defaults are given; with
 // `param:"name,required"` a missing key is an error.
 //

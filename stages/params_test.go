@@ -30,7 +30,12 @@ type nested struct {
 	Kind  string `param:"kind"`
 }
 
+type Lent struct {
+	Extra string `param:"extra"`
+}
+
 type config struct {
+	Lent
 	On       bool           `param:"on"`
 	N        int            `param:"n"`
 	Small    int8           `param:"small"`
@@ -61,6 +66,7 @@ func TestDecode(t *testing.T) {
 		{"types", "", "u: 18446744073709551615\nf: 1e3\nopt: 7\nlist: [a, b]\ngrid: [[1, 2.5], []]\nweights: {x: 1}\nany: {k: 1}",
 			config{N: 1, S: "default", U: 1<<64 - 1, F: 1000, Opt: &seven, List: []string{"a", "b"}, Grid: [][]float64{{1, 2.5}, {}},
 				Weights: map[string]int{"x": 1}, Any: &yaml12.Map{Items: []yaml12.Item{{Key: "k", Value: int64(1)}}}}},
+		{"embedded", "train", "train.extra: y\ntrain.n: 2", config{N: 2, S: "default", Lent: Lent{"y"}}},
 		{"null is zero", "", "n: null\ns: ~\nlist:\ntree:", config{}},
 		{"nested prefix", "a.b", "a:\n  c: 1\na.b.n: 4", config{N: 4, S: "default"}},
 	} {

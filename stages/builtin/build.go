@@ -3,57 +3,158 @@ package builtin
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/flowrepro/flow/stages"
+	"github.com/flowrepro/flow/stages/dataset"
 	"github.com/flowrepro/flow/stages/features"
 	"github.com/flowrepro/flow/stages/internal/output"
 	"github.com/flowrepro/flow/stages/linear"
 	"github.com/flowrepro/flow/stages/model"
+	"github.com/flowrepro/flow/stages/score"
 )
 
-// build trains the classifier.
+// modelFile is the summary of a training, beside the model's directory.
+const modelFile = "model.json"
+
+// build trains the classifier and writes the model: everything from the raw
+// text to a calibrated probability. It reads nothing of the test part.
 func build(ctx context.Context, c *stages.Call) error {
-	p := linear.DefaultParams()
+	p := defaultBuildParams()
 	if err := c.Params.Decode("model_building", &p); err != nil {
 		return err
 	}
-	o, err := p.Options(classes)
-	if err != nil {
+	t := &training{call: c, params: p}
+	if err := t.read(ctx); err != nil {
+		return err
+	}
+	if err := t.fit(ctx); err != nil {
+		return err
+	}
+	if err := t.calibrate(ctx); err != nil {
+		return err
+	}
+	return t.write(ctx)
+}
+
+// training is what a training reads and finds.
+type training struct {
+	call    *stages.Call
+	params  buildParams
+	options linear.Options
+
+	dir, summary string
+	features     model.Features
+	reviews      []string
+	x            *features.CSR
+	labels       []int
+
+	result *linear.Result
+	// held are decisions for training rows by models that did not see them,
+	// nil when no folds are wanted.
+	held        []float64
+	calibration linear.Calibration
+	threshold   float64
+}
+
+func (t *training) read(ctx context.Context) error {
+	c := t.call
+	var err error
+	if t.options, err = t.params.Options(classes); err != nil {
 		return fmt.Errorf("model_building: %w", err)
 	}
-	o.Progress = func(iteration int) { c.Progress(int64(iteration), 0, "iterations") }
+	if err := t.params.check(); err != nil {
+		return err
+	}
 	processed, err := c.Dep("processed")
 	if err != nil {
 		return err
 	}
-	file, err := c.Out("model.json")
+	raw, err := c.Dep("raw")
 	if err != nil {
 		return err
 	}
-	x, labels, err := readPart(processed, trainMatrix, trainLabels)
+	vectorizer, err := c.Dep(vectorizerFile)
 	if err != nil {
 		return err
 	}
-	r, err := linear.Fit(ctx, x, labels, o)
+	if t.summary, err = c.Out(modelFile); err != nil {
+		return err
+	}
+	if t.dir, err = modelDir(c); err != nil {
+		return err
+	}
+	if t.x, t.labels, err = readPart(processed, trainMatrix, trainLabels); err != nil {
+		return err
+	}
+	if t.features, err = openFeatures(vectorizer); err != nil {
+		return err
+	}
+	rows, _, err := readReviews(ctx, c, filepath.Join(raw, trainFile))
 	if err != nil {
 		return err
 	}
+	if len(rows) != t.x.Rows {
+		return fmt.Errorf("%s has %d reviews, %s has %d rows", trainFile, len(rows), trainMatrix, t.x.Rows)
+	}
+	t.reviews = dataset.Reviews(rows)
+	return nil
+}
+
+// modelDir is the output that is not the summary, whatever its name.
+func modelDir(c *stages.Call) (string, error) {
+	dir := ""
+	for _, out := range c.Outs {
+		if filepath.Base(out.File) == modelFile {
+			continue
+		}
+		if dir != "" {
+			return "", &stages.PathError{Kind: "output", Name: "the model's directory", Declared: outNames(c), Ambiguous: true}
+		}
+		dir = out.File
+	}
+	if dir == "" {
+		return "", &stages.PathError{Kind: "output", Name: "the model's directory", Declared: outNames(c)}
+	}
+	return dir, nil
+}
+
+func outNames(c *stages.Call) []string {
+	var list []string
+	for _, out := range c.Outs {
+		list = append(list, out.Name)
+	}
+	return list
+}
+
+// openFeatures reads what feature_engineering wrote.
+func openFeatures(path string) (model.Features, error) {
+	v, err := model.OpenVectorizer(path)
+	if err != nil {
+		return model.Features{}, err
+	}
+	union, err := features.NewUnion(features.Part{Name: "terms", Vectorizer: v.Terms})
+	if err != nil {
+		return model.Features{}, fmt.Errorf("read vectorizer %s: %w", path, err)
+	}
+	return model.Features{Cleaning: v.Cleaning, Union: union}, nil
+}
+
+func (t *training) fit(ctx context.Context) error {
+	o := t.options
+	o.Progress = func(iteration int) { t.call.Progress(int64(iteration), 0, "iterations") }
+	var err error
+	if t.result, err = linear.Fit(ctx, t.x, t.labels, o); err != nil {
+		return err
+	}
+	r := t.result
 	if !r.Converged {
-		c.Log.Warn("training stopped before it converged", "iterations", r.Iterations, "violation", r.Violation, "bound", r.Bound, "tol", o.Tol)
+		t.call.Log.Warn("training stopped before it converged", "iterations", r.Iterations,
+			"violation", r.Violation, "bound", r.Bound, "tol", o.Tol)
 	}
-	m := &model.Classifier{
-		Classes: classes, Coef: r.Coef, Intercept: r.Intercept,
-		Fit: model.Fit{
-			Penalty: o.Penalty, C: o.C, Rows: x.Rows,
-			Iterations: r.Iterations, Converged: r.Converged, Objective: r.Objective,
-		},
-	}
-	if err := output.File(file, m.Write); err != nil {
-		return err
-	}
-	c.Log.Info("model trained", "rows", x.Rows, "coefficients", len(r.Coef), "nonzero", r.NonZero,
+	t.call.Log.Info("model trained", "rows", t.x.Rows, "coefficients", len(r.Coef), "nonzero", r.NonZero,
 		"iterations", r.Iterations, "converged", r.Converged)
 	return nil
 }
@@ -77,4 +178,41 @@ func readPart(dir, matrix, labels string) (*features.CSR, []int, error) {
 		return nil, nil, fmt.Errorf("%s has %d rows, %s has %d labels", matrix, x.Rows, labels, len(y))
 	}
 	return x, y, nil
+}
+
+// write writes the model and its summary.
+func (t *training) write(ctx context.Context) error {
+	parts := model.Parts{
+		Features: t.features, Classes: classes, Coef: t.result.Coef, Intercept: t.result.Intercept,
+		Calibration: model.Calibration(t.calibration), Threshold: t.threshold,
+		Example: example(t.reviews),
+	}
+	statistics, err := t.statistics(ctx, parts)
+	if err != nil {
+		return err
+	}
+	parts.Statistics = statistics
+	summary := t.summarize()
+	parts.Metadata = map[string]any{"training": summary}
+	digest, err := model.Write(ctx, t.dir, parts)
+	if err != nil {
+		return err
+	}
+	summary.Model = digest
+	return output.File(t.summary, func(w io.Writer) error { return score.WriteJSON(w, summary) })
+}
+
+// example is the first review of a length that is pleasant to read.
+func example(reviews []string) string {
+	const least, most = 20, 400
+	best := ""
+	for _, r := range reviews {
+		if len(r) >= least && len(r) <= most {
+			return r
+		}
+		if best == "" || len(r) < len(best) {
+			best = r
+		}
+	}
+	return best
 }

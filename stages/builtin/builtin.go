@@ -46,6 +46,8 @@ const (
 	testFile     = "test.csv"
 	cleaningFile = "cleaning.json"
 
+	vectorizerFile = "vectorizer.json"
+
 	trainMatrix = "train.npz"
 	testMatrix  = "test.npz"
 	trainLabels = "train_labels.npy"

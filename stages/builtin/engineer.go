@@ -17,64 +17,10 @@ import (
 	"github.com/flowrepro/flow/stages/text"
 )
 
-type engineerParams struct {
-	MaxFeatures int    `param:"max_features"`
-	Weighting   string `param:"weighting"`
-	NgramRange  []int  `param:"ngram_range"`
-	// An integer is a number of reviews, a float a share of them.
-	MinDF       any    `param:"min_df"`
-	MaxDF       any    `param:"max_df"`
-	Binary      bool   `param:"binary"`
-	UseIDF      bool   `param:"use_idf"`
-	SmoothIDF   bool   `param:"smooth_idf"`
-	SublinearTF bool   `param:"sublinear_tf"`
-	Norm        string `param:"norm"`
-}
-
-func (p engineerParams) config() (features.Config, error) {
-	c := features.DefaultConfig()
-	// Cleaning lowers the text, or was told not to.
-	c.Lowercase = false
-	c.MaxFeatures, c.Weighting = p.MaxFeatures, p.Weighting
-	c.Binary, c.UseIDF, c.SmoothIDF, c.SublinearTF = p.Binary, p.UseIDF, p.SmoothIDF, p.SublinearTF
-	c.Norm = p.Norm
-	if c.Norm == "none" {
-		c.Norm = ""
-	}
-	if len(p.NgramRange) != 2 {
-		return c, &stages.ParamError{Key: "feature_engineering.ngram_range", Msg: "want a list of two integers"}
-	}
-	c.NgramRange = [2]int{p.NgramRange[0], p.NgramRange[1]}
-	var err error
-	if c.MinDF, err = bound("feature_engineering.min_df", p.MinDF); err != nil {
-		return c, err
-	}
-	if c.MaxDF, err = bound("feature_engineering.max_df", p.MaxDF); err != nil {
-		return c, err
-	}
-	if err := c.Check(); err != nil {
-		return c, fmt.Errorf("feature_engineering: %w", err)
-	}
-	return c, nil
-}
-
-func bound(key string, v any) (features.Bound, error) {
-	switch v := v.(type) {
-	case int64:
-		return features.Count(int(v)), nil
-	case float64:
-		return features.Share(v), nil
-	}
-	return features.Bound{}, &stages.ParamError{Key: key, Msg: "want a number: an integer for reviews, a float for a share of them"}
-}
-
 // engineer learns the vocabulary from the training part and applies it to
 // both.
 func engineer(ctx context.Context, c *stages.Call) error {
-	p := engineerParams{
-		Weighting: "count", NgramRange: []int{1, 1}, MinDF: int64(1), MaxDF: 1.0,
-		UseIDF: true, SmoothIDF: true, Norm: "l2",
-	}
+	p := defaultEngineerParams()
 	if err := c.Params.Decode("feature_engineering", &p); err != nil {
 		return err
 	}
@@ -90,7 +36,7 @@ func engineer(ctx context.Context, c *stages.Call) error {
 	if err != nil {
 		return err
 	}
-	vectorizerFile, err := c.Out("vectorizer.json")
+	file, err := c.Out(vectorizerFile)
 	if err != nil {
 		return err
 	}
@@ -123,7 +69,7 @@ func engineer(ctx context.Context, c *stages.Call) error {
 		return err
 	}
 	v := &model.Vectorizer{Cleaning: cleaning, Terms: vectorizer}
-	if err := output.File(vectorizerFile, v.Write); err != nil {
+	if err := output.File(file, v.Write); err != nil {
 		return err
 	}
 	c.Log.Info("features made", "terms", x.Cols, "train", len(train), "test", len(test), "nonzero", nonzero)

@@ -22,8 +22,8 @@ func Count(n int) Bound { return Bound{count: n} }
 // Share returns a bound of a share of all texts, from 0 to 1.
 func Share(f float64) Bound { return Bound{share: f, isShare: true} }
 
-// of returns the bound as a number of n texts, not rounded.
-func (b Bound) of(n int) float64 {
+// Of returns the bound as a number of n texts, not rounded.
+func (b Bound) Of(n int) float64 {
 	if b.isShare {
 		return float64(b.share * float64(n))
 	}

@@ -71,7 +71,7 @@ func naive(c Config, docs, of []string) (terms []string, counts []int) {
 		}
 	}
 	for g, n := range df {
-		if float64(n) >= c.MinDF.of(len(docs)) && float64(n) <= c.MaxDF.of(len(docs)) {
+		if float64(n) >= c.MinDF.Of(len(docs)) && float64(n) <= c.MaxDF.Of(len(docs)) {
 			terms = append(terms, g)
 		}
 	}
@@ -114,7 +114,7 @@ func TestFitAgainstNaive(t *testing.T) {
 		want, _ := naive(c, docs, nil)
 		v, m, err := Fit(context.Background(), c, docs, 3, nil)
 		if err != nil {
-			if len(want) > 0 && c.MaxDF.of(len(docs)) >= c.MinDF.of(len(docs)) {
+			if len(want) > 0 && c.MaxDF.Of(len(docs)) >= c.MinDF.Of(len(docs)) {
 				t.Fatalf("error %v, want terms %q", err, want)
 			}
 			return

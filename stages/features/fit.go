@@ -23,7 +23,7 @@ func Fit(ctx context.Context, c Config, docs []string, workers int, progress fun
 	if c.Weighting == HashingWeighting || len(c.Vocabulary) > 0 {
 		return fitFixed(ctx, c, docs, workers, progress)
 	}
-	low, high := c.MinDF.of(len(docs)), c.MaxDF.of(len(docs))
+	low, high := c.MinDF.Of(len(docs)), c.MaxDF.Of(len(docs))
 	if high < low {
 		return nil, nil, fmt.Errorf("learn vocabulary: max_df %s is below min_df %s for %d texts", c.MaxDF, c.MinDF, len(docs))
 	}

@@ -132,3 +132,14 @@ func spans(places []place, byWord []float64) []Span {
 	}
 	return out
 }
+
+// Count returns how often a raw text has known terms of the wanted columns.
+func (m *Model) Count(raw string, wanted func(column int32) bool) int {
+	n := 0
+	m.union.Occurrences(m.cleaner.Clean(raw), func(column int32, _ []byte, _, _ int) {
+		if wanted(column) {
+			n++
+		}
+	})
+	return n
+}

@@ -98,12 +98,16 @@ func (m *Model) score(row *features.Row) Prediction {
 	for i, col := range row.Indices {
 		sum += float64(row.Data[i] * m.weights.at(int(col)))
 	}
+	return m.Decide(Prediction{Tokens: row.Terms, Unknown: row.Unknown}, m.header.Classifier.Intercept+sum)
+}
+
+// Decide returns p with the outcome that a decision has, which is the sum of a
+// row's weights and the intercept, before calibration.
+func (m *Model) Decide(p Prediction, decision float64) Prediction {
 	c := m.header.Classifier
-	p := Prediction{
-		LogOdds: float64(c.Calibration.Slope*(c.Intercept+sum)) + c.Calibration.Offset,
-		Tokens:  row.Terms, Unknown: row.Unknown,
-	}
+	p.LogOdds = float64(c.Calibration.Slope*decision) + c.Calibration.Offset
 	p.Probabilities = [2]float64{portable.Sigmoid(-p.LogOdds), portable.Sigmoid(p.LogOdds)}
+	p.Label = 0
 	if p.LogOdds > m.bound {
 		p.Label = 1
 	}

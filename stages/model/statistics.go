@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/flowrepro/flow/stages/internal/parallel"
 )
 
 // Statistics describe the texts a model was made for and what it says of them:
@@ -104,35 +102,37 @@ func (s *Statistics) check() error {
 // Collect predicts texts and returns their statistics. Workers below 1 means
 // one for each processor. There must be a text.
 func (m *Model) Collect(ctx context.Context, texts []string, workers int) (*Statistics, error) {
-	if len(texts) == 0 {
-		return nil, errors.New("collect statistics: no texts")
-	}
-	score := make([]float64, len(texts))
-	length, tokens, unknown := slices.Clone(score), slices.Clone(score), slices.Clone(score)
-	labels := make([]int, len(texts))
-	err := parallel.Blocks(ctx, len(texts), 64, workers, func(lo, hi int) error {
-		for i := lo; i < hi; i++ {
-			p := m.Predict(texts[i])
-			score[i], labels[i] = p.Probabilities[1], p.Label
-			length[i], tokens[i], unknown[i] = float64(len(texts[i])), float64(p.Tokens), p.UnknownShare()
-		}
-		return nil
-	})
+	list, err := m.PredictAll(ctx, texts, workers)
 	if err != nil {
 		return nil, fmt.Errorf("collect statistics: %w", err)
 	}
-	s := &Statistics{
-		Rows: len(texts), Score: histogram(score, tenths), Length: histogram(length, doubles),
-		Tokens: histogram(tokens, doubles), UnknownShare: histogram(unknown, tenths),
+	return Summarize(texts, list)
+}
+
+// Summarize returns the statistics of texts and of what was predicted for
+// them. There must be a text.
+func Summarize(texts []string, list []Prediction) (*Statistics, error) {
+	switch {
+	case len(texts) == 0:
+		return nil, errors.New("collect statistics: no texts")
+	case len(texts) != len(list):
+		return nil, fmt.Errorf("collect statistics: %d predictions for %d texts", len(list), len(texts))
 	}
-	for i, p := range score {
-		s.PositiveShare += float64(labels[i])
-		if p >= 0.4 && p <= 0.6 {
+	score := make([]float64, len(texts))
+	length, tokens, unknown := slices.Clone(score), slices.Clone(score), slices.Clone(score)
+	s := &Statistics{Rows: len(texts)}
+	for i, p := range list {
+		score[i], length[i] = p.Probabilities[1], float64(len(texts[i]))
+		tokens[i], unknown[i] = float64(p.Tokens), p.UnknownShare()
+		s.PositiveShare += float64(p.Label)
+		if score[i] >= 0.4 && score[i] <= 0.6 {
 			s.LowConfidence++
 		}
 	}
 	s.PositiveShare /= float64(len(texts))
 	s.LowConfidence /= float64(len(texts))
+	s.Score, s.Length = histogram(score, tenths), histogram(length, doubles)
+	s.Tokens, s.UnknownShare = histogram(tokens, doubles), histogram(unknown, tenths)
 	slices.Sort(score)
 	for i := 1; i < 10; i++ {
 		s.ScoreDeciles = append(s.ScoreDeciles, score[i*len(score)/10])
