@@ -95,7 +95,7 @@ func selectModel(ctx context.Context, c *stages.Call) error {
 		c.Log.Warn("training stopped before it converged", "candidate", "best, on all reviews", "warning", best.Fit.Warning())
 	}
 	for name, fill := range map[string]func(w io.Writer) error{
-		"results.json": r.WriteJSON, "results.csv": r.WriteCSV, "plot.json": r.WritePlot,
+		"results.json": r.WriteJSON, "results.csv": r.WriteCSV, "results.md": r.WriteTable, "plot.json": r.WritePlot,
 		"folds.npy": func(w io.Writer) error { return features.WriteLabels(w, search.Folds) },
 	} {
 		if err := output.File(filepath.Join(results, name), fill); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Score is a score over the folds.
@@ -282,14 +283,12 @@ func (r *Results) WriteTimes(w io.Writer) error {
 	return writeJSON(w, out)
 }
 
-// Table returns the head and lines of a table for people, best first.
-func (r *Results) Table() (head []string, lines [][]string) {
+// WriteTable writes the means and standard deviations as a table in Markdown,
+// the best first.
+func (r *Results) WriteTable(w io.Writer) error {
 	names := r.names()
-	head = append(head, "rank")
-	head = append(head, names...)
-	for _, n := range r.Scoring {
-		head = append(head, n, "±")
-	}
+	head := append([]string{"rank"}, names...)
+	head = append(head, r.Scoring...)
 	order := make([]int, len(r.Rows))
 	for i := range order {
 		order[i] = i
@@ -297,6 +296,7 @@ func (r *Results) Table() (head []string, lines [][]string) {
 	sort.SliceStable(order, func(a, b int) bool {
 		return r.Rows[order[a]].Scores[r.Refit].Rank < r.Rows[order[b]].Scores[r.Refit].Rank
 	})
+	lines := [][]string{head}
 	for _, i := range order {
 		settings := settingMap(r.Rows[i].Settings)
 		line := []string{strconv.Itoa(r.Rows[i].Scores[r.Refit].Rank)}
@@ -306,15 +306,44 @@ func (r *Results) Table() (head []string, lines [][]string) {
 				line = append(line, "")
 				continue
 			}
-			line = append(line, text(v))
+			line = append(line, strings.ReplaceAll(text(v), "|", `\|`))
 		}
 		for _, n := range r.Scoring {
 			s := r.Rows[i].Scores[n]
-			line = append(line, fmt.Sprintf("%.4f", s.Mean), fmt.Sprintf("%.4f", s.Std))
+			line = append(line, fmt.Sprintf("%.4f ± %.4f", s.Mean, s.Std))
 		}
 		lines = append(lines, line)
 	}
-	return head, lines
+	width := make([]int, len(head))
+	for _, l := range lines {
+		for k, cell := range l {
+			width[k] = max(width[k], utf8.RuneCountInString(cell))
+		}
+	}
+	var out strings.Builder
+	for n, l := range lines {
+		for k, cell := range l {
+			pad := strings.Repeat(" ", width[k]-utf8.RuneCountInString(cell))
+			if k == 0 {
+				cell, pad = pad+cell, ""
+			}
+			out.WriteString("| " + cell + pad + " ")
+		}
+		out.WriteString("|\n")
+		if n == 0 {
+			for k := range l {
+				out.WriteString("|" + strings.Repeat("-", width[k]+1))
+				if k == 0 {
+					out.WriteString(":")
+				} else {
+					out.WriteString("-")
+				}
+			}
+			out.WriteString("|\n")
+		}
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
 func writeJSON(w io.Writer, v any) error {

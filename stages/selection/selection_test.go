@@ -380,9 +380,13 @@ func TestTables(t *testing.T) {
 	if len(points) != 32 || points[0]["c"] != 10.0 || points[0]["weighting"] != "count" || points[1]["fold"] != 1.0 {
 		t.Errorf("%d points: %v", len(points), points[0])
 	}
-	head, table := r.Table()
-	if len(table) != 8 || table[0][0] != "1" || head[0] != "rank" {
-		t.Errorf("%v\n%v", head, table)
+	out.Reset()
+	if err := r.WriteTable(&out); err != nil {
+		t.Fatal(err)
+	}
+	table := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(table) != 10 || !strings.HasPrefix(table[2], "|    1 | ") || len(table[1]) != len([]rune(table[5])) {
+		t.Errorf("table:\n%s", out.String())
 	}
 	out.Reset()
 	if err := r.WriteTimes(&out); err != nil || !strings.Contains(out.String(), "mean_fit_time") {
