@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/flowrepro/flow/stages"
 	"github.com/flowrepro/flow/stages/dataset"
@@ -103,11 +104,12 @@ func (t *training) read(ctx context.Context) error {
 	return nil
 }
 
-// modelDir is the output that is not the summary, whatever its name.
-func modelDir(c *stages.Call) (string, error) {
+// modelDir is the one output that is neither the summary nor one of others,
+// whatever its name.
+func modelDir(c *stages.Call, others ...string) (string, error) {
 	dir := ""
 	for _, out := range c.Outs {
-		if filepath.Base(out.File) == modelFile {
+		if base := filepath.Base(out.File); base == modelFile || slices.Contains(others, base) {
 			continue
 		}
 		if dir != "" {
@@ -192,7 +194,11 @@ func (t *training) write(ctx context.Context) error {
 		return err
 	}
 	parts.Statistics = statistics
-	summary := t.summarize()
+	summary := newSummary(t.labels, t.params.Params, t.features.Union, t.result.Coef, t.result)
+	summary.Threshold = t.threshold
+	if t.params.Calibration != calibrateNone {
+		summary.Calibration = summaryCalibration{t.params.Calibration, t.params.Folds, t.calibration.Slope, t.calibration.Offset}
+	}
 	parts.Metadata = map[string]any{"training": summary}
 	digest, err := model.Write(ctx, t.dir, parts)
 	if err != nil {

@@ -213,10 +213,9 @@ func (e *evaluator) mistakes(v *model.Vectorizer) ([]report.Mistake, error) {
 		return cmp.Compare(e.against(b), e.against(a))
 	})
 	o := report.ExcerptOptions{
-		Words: excerptWords, Longest: v.Terms.Config().NgramMax,
+		Words: excerptWords, Longest: v.Terms.Config().NgramRange[1],
 		Tokens: func(part string) (tokens []string) {
-			features.Tokens(cleaner.Clean(part), func(t string) { tokens = append(tokens, t) })
-			return tokens
+			return strings.Fields(cleaner.Clean(part))
 		},
 	}
 	names := v.Terms.Terms()

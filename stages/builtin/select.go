@@ -15,11 +15,14 @@ import (
 	"github.com/flowrepro/flow/stages/internal/output"
 	"github.com/flowrepro/flow/stages/linear"
 	"github.com/flowrepro/flow/stages/model"
+	"github.com/flowrepro/flow/stages/score"
 	"github.com/flowrepro/flow/stages/selection"
+	"github.com/flowrepro/flow/stages/text"
 )
 
 const (
 	selectSection = "model_selection"
+	selectTimes   = "selection_times.json"
 	// Prefixes of the parameters that a grid may set.
 	vectorizerPrefix = "vectorizer"
 	classifierPrefix = "classifier"
@@ -102,10 +105,10 @@ func selectModel(ctx context.Context, c *stages.Call) error {
 			return err
 		}
 	}
-	if err := writeBest(c, best, &model.Vectorizer{Cleaning: cleaning, Terms: best.Vectorizer}, len(rows)); err != nil {
+	if err := writeBest(ctx, c, best, cleaning, labels); err != nil {
 		return err
 	}
-	if file, err := c.Out("selection_times.json"); err == nil {
+	if file, err := c.Out(selectTimes); err == nil {
 		if err := output.File(file, r.WriteTimes); err != nil {
 			return err
 		}
@@ -116,24 +119,35 @@ func selectModel(ctx context.Context, c *stages.Call) error {
 	return nil
 }
 
-// writeBest writes the best candidate where the stage declares a vectorizer
-// and a model.
-func writeBest(c *stages.Call, best *selection.Fitted, v *model.Vectorizer, rows int) error {
-	if file, err := c.Out("vectorizer.json"); err == nil {
-		if err := output.File(file, v.Write); err != nil {
-			return err
-		}
-	}
-	file, err := c.Out("model.json")
+// writeBest writes the best candidate where the stage declares a model: its
+// probabilities are not calibrated.
+func writeBest(ctx context.Context, c *stages.Call, best *selection.Fitted, cleaning text.Options, labels []int) error {
+	file, err := c.Out(modelFile)
 	if err != nil {
 		return nil //nolint:nilerr // not asked for
 	}
-	m := &model.Classifier{Classes: classes, Coef: best.Coef, Intercept: best.Intercept, Fit: model.Fit{Rows: rows, Converged: true}}
-	if f := best.Fit; f != nil {
-		m.Fit.Penalty, m.Fit.C = best.Linear.Penalty, best.Linear.C
-		m.Fit.Iterations, m.Fit.Converged, m.Fit.Objective = f.Iterations, f.Converged, f.Objective
+	dir, err := modelDir(c, "selection", selectTimes)
+	if err != nil {
+		return err
 	}
-	return output.File(file, m.Write)
+	union, err := features.NewUnion(features.Part{Name: "terms", Vectorizer: best.Vectorizer})
+	if err != nil {
+		return err
+	}
+	parts := model.Parts{
+		Features: model.Features{Cleaning: cleaning, Union: union},
+		Classes:  classes, Coef: best.Coef, Intercept: best.Intercept,
+	}
+	params := map[string]any{}
+	for _, s := range best.Settings {
+		params[s.Name] = s.Value
+	}
+	s := newSummary(labels, params, union, best.Coef, best.Fit)
+	parts.Metadata = map[string]any{"training": s}
+	if s.Model, err = model.Write(ctx, dir, parts); err != nil {
+		return err
+	}
+	return output.File(file, func(w io.Writer) error { return score.WriteJSON(w, s) })
 }
 
 // candidates are the points of the grids, over the parameters that all share.
@@ -251,10 +265,7 @@ func (p selectParams) candidate(point []selection.Setting) (selection.Candidate,
 		all.Set(s.Name, s.Value)
 	}
 	params := stages.NewParams(all)
-	v := engineerParams{
-		Weighting: "count", NgramRange: []int{1, 1}, MinDF: int64(1), MaxDF: 1.0,
-		UseIDF: true, SmoothIDF: true, Norm: "l2",
-	}
+	v := defaultEngineerParams()
 	if err := params.Decode(vectorizerPrefix, &v); err != nil {
 		return c, err
 	}

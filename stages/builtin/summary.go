@@ -18,7 +18,7 @@ type summary struct {
 	// has none.
 	Model       string             `json:"model,omitempty"`
 	Rows        [2]int             `json:"rows"`
-	Params      linear.Params      `json:"params"`
+	Params      any                `json:"params"`
 	Fit         summaryFit         `json:"fit"`
 	Calibration summaryCalibration `json:"calibration"`
 	Threshold   float64            `json:"threshold"`
@@ -50,29 +50,29 @@ type summaryTerm struct {
 // summaryTerms is how many terms of each class there are.
 const summaryTerms = 20
 
-func (t *training) summarize() *summary {
-	r := t.result
+// newSummary is the summary of a model without calibration; fit is nil for a
+// classifier that is not found by iterations.
+func newSummary(labels []int, params any, union *features.Union, coef []float64, fit *linear.Result) *summary {
 	s := &summary{
-		Format: "flow.training", Version: 1, Classes: classes, Params: t.params.Params,
-		Fit: summaryFit{
-			Columns: len(r.Coef), Nonzero: r.NonZero, Iterations: r.Iterations, Converged: r.Converged,
-			Objective: r.Objective, Violation: r.Violation,
-		},
-		Calibration: summaryCalibration{t.params.Calibration, t.params.Folds, t.calibration.Slope, t.calibration.Offset},
-		Threshold:   t.threshold,
+		Format: "flow.training", Version: 1, Classes: classes, Params: params,
+		Fit:         summaryFit{Columns: len(coef), Converged: true},
+		Calibration: summaryCalibration{Method: calibrateNone, Slope: 1}, Threshold: 0.5,
 	}
-	if t.params.Calibration == calibrateNone {
-		s.Calibration.Folds = 0
+	if fit != nil {
+		s.Fit = summaryFit{
+			Columns: len(coef), Nonzero: fit.NonZero, Iterations: fit.Iterations,
+			Converged: fit.Converged, Objective: fit.Objective, Violation: fit.Violation,
+		}
 	}
-	for _, l := range t.labels {
+	for _, l := range labels {
 		s.Rows[l]++
 	}
-	low, high := extremes(r.Coef, summaryTerms)
+	low, high := extremes(coef, summaryTerms)
 	for l, columns := range [2][]int{low, high} {
 		s.Terms[l] = []summaryTerm{}
 		for _, c := range columns {
-			_, term := t.features.Union.Feature(int32(c))
-			s.Terms[l] = append(s.Terms[l], summaryTerm{term, r.Coef[c]})
+			_, term := union.Feature(int32(c))
+			s.Terms[l] = append(s.Terms[l], summaryTerm{term, coef[c]})
 		}
 	}
 	return s

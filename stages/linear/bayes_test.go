@@ -113,3 +113,15 @@ func TestNaiveBayesFoldsBack(t *testing.T) {
 		}
 	}
 }
+
+func TestExponentOfRatio(t *testing.T) {
+	for _, tt := range []struct{ exponent, ratio, want float64 }{
+		{0, -16, -16}, {1, 3, 3}, {0.75, 16, 8}, {0.75, -16, -8}, {0.5, 0, 0}, {2, -3, -9},
+	} {
+		list := []float64{tt.ratio}
+		(&NaiveBayes{Exponent: tt.exponent}).power(list)
+		if math.Abs(list[0]-tt.want) > 1e-13 {
+			t.Errorf("%v to the power of %v: %v, want %v", tt.ratio, tt.exponent, list[0], tt.want)
+		}
+	}
+}

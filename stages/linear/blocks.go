@@ -163,6 +163,7 @@ func (f *blockFit) survey(ctx context.Context) error {
 	}
 	if sums != nil {
 		f.ratio = sums.ratio()
+		f.o.NaiveBayes.power(f.ratio)
 	}
 	f.t.weigh(count)
 	return nil

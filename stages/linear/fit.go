@@ -186,7 +186,7 @@ func (p *Problem) matrix(ctx context.Context, nb *NaiveBayes) (*matrix, []float6
 		}
 		return p.plain, nil, err
 	}
-	key := NaiveBayes{Alpha: nb.Alpha, Binary: nb.Binary}
+	key := NaiveBayes{Alpha: nb.Alpha, Exponent: nb.Exponent, Binary: nb.Binary}
 	if p.scaled == nil || p.scaledBy != key {
 		x, ratio, err := p.rows(nb)
 		if err != nil {
@@ -210,6 +210,7 @@ func (p *Problem) rows(nb *NaiveBayes) (*features.CSR, []float64, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	nb.power(ratio)
 	x, err := ScaleColumns(p.x, ratio)
 	return x, ratio, err
 }

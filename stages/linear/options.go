@@ -40,6 +40,9 @@ type NaiveBayes struct {
 	// Beta draws the coefficients towards the mean of their sizes: 1 leaves
 	// them, 0 is naive Bayes up to a factor.
 	Beta float64
+	// Exponent, when not 0, replaces the size of each ratio by this power of
+	// it: below 1 it brings the columns' scales closer together.
+	Exponent float64
 	// Binary takes the ratio from the presence of terms, not from the values,
 	// which may be weights.
 	Binary bool
@@ -134,6 +137,8 @@ func (o Options) Check() error {
 			return optionError("", "naive Bayes alpha %v: want a positive number", nb.Alpha)
 		case !(nb.Beta >= 0 && nb.Beta <= 1):
 			return optionError("", "naive Bayes beta %v: want a number from 0 to 1", nb.Beta)
+		case !(nb.Exponent >= 0 && nb.Exponent <= 10):
+			return optionError("", "naive Bayes exponent %v: want a number from 0 to 10", nb.Exponent)
 		}
 	}
 	return nil

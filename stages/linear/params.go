@@ -28,10 +28,11 @@ type Params struct {
 
 // NaiveBayesParams are NaiveBayes as parameters.
 type NaiveBayesParams struct {
-	Enabled bool    `param:"enabled" json:"enabled"`
-	Alpha   float64 `param:"alpha" json:"alpha,omitempty"`
-	Beta    float64 `param:"beta" json:"beta,omitempty"`
-	Binary  bool    `param:"binary" json:"binary,omitempty"`
+	Enabled  bool    `param:"enabled" json:"enabled"`
+	Alpha    float64 `param:"alpha" json:"alpha,omitempty"`
+	Beta     float64 `param:"beta" json:"beta,omitempty"`
+	Exponent float64 `param:"exponent" json:"exponent,omitempty"`
+	Binary   bool    `param:"binary" json:"binary,omitempty"`
 }
 
 // DefaultParams are those of DefaultOptions.
@@ -39,7 +40,7 @@ func DefaultParams() Params {
 	o := DefaultOptions()
 	return Params{
 		Penalty: o.Penalty, Solver: o.Solver, C: o.C, FitIntercept: o.Intercept, InterceptScaling: o.InterceptScaling,
-		Tol: o.Tol, MaxIter: o.MaxIter, NaiveBayes: NaiveBayesParams{Alpha: 1, Beta: 1},
+		Tol: o.Tol, MaxIter: o.MaxIter, NaiveBayes: NaiveBayesParams{Alpha: 1, Beta: 1, Exponent: 1},
 	}
 }
 
@@ -55,7 +56,10 @@ func (p Params) Options(classes [2]string) (Options, error) {
 		return o, err
 	}
 	if p.NaiveBayes.Enabled {
-		o.NaiveBayes = &NaiveBayes{Alpha: p.NaiveBayes.Alpha, Beta: p.NaiveBayes.Beta, Binary: p.NaiveBayes.Binary}
+		o.NaiveBayes = &NaiveBayes{
+			Alpha: p.NaiveBayes.Alpha, Beta: p.NaiveBayes.Beta,
+			Exponent: p.NaiveBayes.Exponent, Binary: p.NaiveBayes.Binary,
+		}
 	}
 	return o, o.Check()
 }

@@ -2,6 +2,7 @@ package linear
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/flowrepro/flow/stages/features"
 	"github.com/flowrepro/flow/stages/internal/portable"
@@ -89,6 +90,18 @@ func (c *counts) ratio() []float64 {
 		out[j] = portable.Log(c[1][j]) - portable.Log(c[0][j]) - base
 	}
 	return out
+}
+
+// power applies the exponent to ratios, in place.
+func (nb *NaiveBayes) power(ratio []float64) {
+	if nb.Exponent == 0 || nb.Exponent == 1 {
+		return
+	}
+	for j, r := range ratio {
+		if r != 0 {
+			ratio[j] = math.Copysign(portable.Exp(float64(nb.Exponent*portable.Log(math.Abs(r)))), r)
+		}
+	}
 }
 
 // ScaleColumns returns x with each column multiplied by its factor. The

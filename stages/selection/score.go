@@ -26,7 +26,7 @@ func Scorings() []string { return slices.Sorted(maps.Keys(scorings)) }
 
 // measure takes the named scores of decisions, the log-odds of label 1.
 func measure(labels []int, decisions []float64, names []string) (map[string]float64, error) {
-	m, err := score.Measure(labels, decisions)
+	m, err := score.Measure(score.FromDecisions(labels, decisions), 0.5)
 	if err != nil {
 		return nil, err
 	}
