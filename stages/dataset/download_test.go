@@ -159,6 +159,9 @@ func TestDownload(t *testing.T) {
 				t.Errorf("%s: %v", tt.name, err)
 				continue
 			}
+			if set.Checksum != sum256(t, data) {
+				t.Errorf("%s: checksum %s", tt.name, set.Checksum)
+			}
 			if len(set.Rows) != 20000 || done != total || total != int64(len(data)) {
 				t.Errorf("%s: %d rows, %d of %d bytes", tt.name, len(set.Rows), done, total)
 			}

@@ -35,7 +35,16 @@ func Load(ctx context.Context, s Source, progress func(done, total int64, unit s
 		return nil, err
 	}
 	defer release()
-	return loadPath(ctx, s, file, progress)
+	set, err := loadPath(ctx, s, file, progress)
+	if err != nil {
+		return nil, err
+	}
+	if set.Checksum = s.Checksum; set.Checksum == "" {
+		if set.Checksum, err = fileChecksum(file, "sha256"); err != nil {
+			return nil, fmt.Errorf("hash source %s: %w", redact(s.Location), err)
+		}
+	}
+	return set, nil
 }
 
 // loadPath reads a local file or directory.

@@ -22,6 +22,9 @@ type Set struct {
 	// Test is the source's own test part, nil when it has none.
 	Test  []Row
 	Stats Stats
+	// Checksum is that of a downloaded file: the pinned one, or its SHA-256.
+	// "" when nothing was downloaded.
+	Checksum string
 }
 
 // Stats count what a source held.
