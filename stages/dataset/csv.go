@@ -93,10 +93,10 @@ func readTable(ctx context.Context, r io.Reader, t table, b *builder) error {
 func (b *builder) columns(header []string) (text, label int, err error) {
 	text, label = -1, -1
 	for i, name := range header {
-		switch strings.TrimSpace(name) {
-		case b.source.text():
+		switch name = strings.TrimSpace(name); {
+		case name == b.source.text() && text < 0:
 			text = i
-		case b.source.label():
+		case name == b.source.label() && label < 0:
 			label = i
 		}
 	}

@@ -146,7 +146,9 @@ func (d *transfer) restore() int64 {
 		err = json.Unmarshal(data, &d.version)
 	}
 	fi, statErr := os.Stat(d.file)
-	if err != nil || statErr != nil || d.version.Tag == "" {
+	// A file that is whole could be an old one; only a checksum tells.
+	stale := err == nil && statErr == nil && fi.Size() == d.version.Size && d.source.Checksum == ""
+	if err != nil || statErr != nil || d.version.Tag == "" || stale {
 		d.remove()
 		d.version = version{}
 		return 0

@@ -3,6 +3,8 @@ package dataset
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -217,6 +219,20 @@ func TestDownloadGoesOnLater(t *testing.T) {
 	}
 	interrupt()
 	finish()
+
+	// What is whole and not pinned may be old: it is not believed.
+	name := sha256.Sum256([]byte(url))
+	kept := filepath.Join(dir, hex.EncodeToString(name[:16]))
+	old := strings.ReplaceAll(data, "words", "terms")
+	if err := os.WriteFile(kept, []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(kept+".json", fmt.Appendf(nil, `{"tag":"\"v0\"","size":%d}`, len(old)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if set, err := load(t, Source{Location: url}); err != nil || strings.Contains(set.Rows[0].Review, "terms") {
+		t.Fatalf("old download: %v", err)
+	}
 
 	// Another file by then: from the beginning.
 	interrupt()

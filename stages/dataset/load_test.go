@@ -79,6 +79,7 @@ func TestLoadFiles(t *testing.T) {
 		{"mapped.csv", "opinion,text\n5,\"good \"\"one\"\"\"\n1,bad\n3,so so\n", func(s *Source) {
 			s.Text, s.Label, s.Labels = "text", "opinion", map[string]int{"5": 1, "1": 0}
 		}},
+		{"columns twice.csv", "review,sentiment,review\n\"good \"\"one\"\"\",1,x\nbad,0,y\n", func(s *Source) { s.Labels = map[string]int{} }},
 		{"truth.jsonl", "{\"review\":\"good \\\"one\\\"\",\"sentiment\":true}\n{\"review\":\"bad\",\"sentiment\":false}\n", func(s *Source) {
 			s.Labels = map[string]int{"true": 1, "false": 0}
 		}},

@@ -123,7 +123,7 @@ func (s *Source) Check() error {
 		}
 		classes[label] = true
 	}
-	if s.Labels != nil && classes != [2]bool{true, true} {
+	if len(s.Labels) > 0 && classes != [2]bool{true, true} {
 		return s.fail("map at least one label to 0 and one to 1", "labels lead to one class only")
 	}
 	if s.text() == s.label() {
@@ -162,7 +162,7 @@ func (s *Source) label() string {
 
 // labels are the label names; classes adds the names of directories.
 func (s *Source) labels(classes bool) map[string]int {
-	if s.Labels != nil {
+	if len(s.Labels) > 0 {
 		return s.Labels
 	}
 	m := map[string]int{"positive": 1, "1": 1, "negative": 0, "0": 0}
