@@ -142,13 +142,22 @@ func transform(ctx context.Context, docs []string, cols, workers int, progress f
 		row  Row
 		ends []int
 	}
-	blocks := make([]block, (len(docs)+blockRows-1)/blockRows)
-	err := parallel.Blocks(ctx, len(docs), blockRows, workers, func(lo, hi int) error {
-		b := &blocks[lo/blockRows]
-		for _, d := range docs[lo:hi] {
-			add(d, &b.row)
-			b.ends = append(b.ends, len(b.row.Data))
+	blocks := make([]block, (len(docs)+docBlock-1)/docBlock)
+	var pool sync.Pool
+	err := parallel.Blocks(ctx, len(docs), docBlock, workers, func(lo, hi int) error {
+		r, _ := pool.Get().(*Row)
+		if r == nil {
+			r = new(Row)
 		}
+		r.Indices, r.Data = r.Indices[:0], r.Data[:0]
+		b := &blocks[lo/docBlock]
+		for _, d := range docs[lo:hi] {
+			add(d, r)
+			b.ends = append(b.ends, len(r.Data))
+		}
+		b.row.Indices = append(make([]int32, 0, len(r.Indices)), r.Indices...)
+		b.row.Data = append(make([]float64, 0, len(r.Data)), r.Data...)
+		pool.Put(r)
 		if progress != nil {
 			progress(hi - lo)
 		}
