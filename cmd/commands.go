@@ -19,6 +19,7 @@ func (a *app) commands() []*cobra.Command {
 		a.initCommand(),
 		a.logCommand(),
 		a.moveCommand(),
+		a.predictCommand(),
 		a.removeCommand(),
 		a.reproCommand(),
 		a.rootDirCommand(),

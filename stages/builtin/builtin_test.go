@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flowrepro/flow/stages/features"
 	"github.com/flowrepro/flow/stages/model"
 )
 
@@ -110,7 +111,22 @@ func TestRealReviews(t *testing.T) {
 		t.Errorf("accuracy %.4f, want at least %.2f", m.Accuracy, want)
 	}
 	// What the pipeline scored is what the model says of raw texts.
-	loaded, err := model.Load(filepath.Join(p.dir, "models", "vectorizer.json"), filepath.Join(p.dir, "models", "model.json"))
+	vectorizer, err := model.OpenVectorizer(filepath.Join(p.dir, "models", "vectorizer.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	classifier, err := model.OpenClassifier(filepath.Join(p.dir, "models", "model.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	union, err := features.NewUnion(features.Part{Name: "terms", Vectorizer: vectorizer.Terms})
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := model.New(model.Parts{
+		Features: model.Features{Cleaning: vectorizer.Cleaning, Union: union},
+		Classes:  classifier.Classes, Coef: classifier.Coef, Intercept: classifier.Intercept,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

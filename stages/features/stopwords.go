@@ -87,3 +87,11 @@ func (s *StopWords) UnmarshalJSON(data []byte) error {
 	}
 	return s.check()
 }
+
+// All returns the words in their order: those of the list or those given.
+func (s StopWords) All() []string {
+	if s.List != "" {
+		return text.StopWords(stopLists[s.List])
+	}
+	return s.Words
+}

@@ -1,10 +1,14 @@
 package model
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"os"
+
+	"github.com/flowrepro/flow/stages/features"
+	"github.com/flowrepro/flow/stages/linear"
 )
 
 const classifierFormat = "flow.logistic"
@@ -87,4 +91,25 @@ func (c *Classifier) check() error {
 	return nil
 }
 
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+// OpenClassifier reads a classifier from a file.
+func OpenClassifier(path string) (*Classifier, error) {
+	f, err := os.Open(path) //nolint:gosec // the caller names the file
+	if err != nil {
+		return nil, fmt.Errorf("read classifier: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // opened for reading
+	c, err := ReadClassifier(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Decisions returns the log-odds of label 1 for rows that this vectorizer
+// made. Workers below 1 means one for each processor.
+func (c *Classifier) Decisions(ctx context.Context, x *features.CSR, workers int) ([]float64, error) {
+	if x.Cols != len(c.Coef) {
+		return nil, fmt.Errorf("predict: rows have %d columns, the classifier has %d coefficients", x.Cols, len(c.Coef))
+	}
+	return linear.Decision(ctx, x, c.Coef, c.Intercept, workers)
+}

@@ -1,141 +1,233 @@
 package model
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"os"
+	"math"
 	"slices"
+	"sync"
 
 	"github.com/flowrepro/flow/stages/features"
+	"github.com/flowrepro/flow/stages/internal/parallel"
 	"github.com/flowrepro/flow/stages/internal/portable"
-	"github.com/flowrepro/flow/stages/linear"
 	"github.com/flowrepro/flow/stages/text"
 )
 
 // Model predicts the class of a text. It is immutable and safe for concurrent
 // use.
 type Model struct {
-	cleaner    *text.Cleaner
-	terms      *features.Vectorizer
-	classifier *Classifier
-}
-
-// New joins a vectorizer and a classifier that was trained on its rows.
-func New(v *Vectorizer, c *Classifier) (*Model, error) {
-	if have, want := len(c.Coef), v.Terms.Cols(); have != want {
-		return nil, fmt.Errorf("model: %d coefficients for %d terms: vectorizer and classifier do not belong together", have, want)
-	}
-	cleaner, err := text.New(v.Cleaning)
-	if err != nil {
-		return nil, fmt.Errorf("model: %w", err)
-	}
-	return &Model{cleaner: cleaner, terms: v.Terms, classifier: c}, nil
-}
-
-// Load reads a model from its two files.
-func Load(vectorizer, classifier string) (*Model, error) {
-	v, err := OpenVectorizer(vectorizer)
-	if err != nil {
-		return nil, err
-	}
-	c, err := OpenClassifier(classifier)
-	if err != nil {
-		return nil, err
-	}
-	return New(v, c)
-}
-
-// OpenVectorizer reads a vectorizer from a file.
-func OpenVectorizer(path string) (*Vectorizer, error) {
-	f, err := os.Open(path) //nolint:gosec // the caller names the file
-	if err != nil {
-		return nil, fmt.Errorf("read vectorizer: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // opened for reading
-	v, err := readVectorizer(f)
-	if err != nil {
-		return nil, fmt.Errorf("read vectorizer %s: %w", path, err)
-	}
-	return v, nil
-}
-
-// OpenClassifier reads a classifier from a file.
-func OpenClassifier(path string) (*Classifier, error) {
-	f, err := os.Open(path) //nolint:gosec // the caller names the file
-	if err != nil {
-		return nil, fmt.Errorf("read classifier: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // opened for reading
-	c, err := ReadClassifier(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return c, nil
-}
-
-// Term is the part a term has in a prediction.
-type Term struct {
-	Text string
-	// Weight is what the term adds to the log-odds of label 1.
-	Weight float64
+	header  *header
+	bytes   int64
+	cleaner *text.Cleaner
+	union   *features.Union
+	weights weights
+	// bound is the log-odds above which a text has label 1.
+	bound float64
+	// scratch holds *features.Row.
+	scratch sync.Pool
 }
 
 // Prediction is the result for one text.
 type Prediction struct {
-	// Label is 1 when Probability is above one half.
+	// Label is 1 when the probability of label 1 is above the threshold.
 	Label int
 	// Class is the label's name.
 	Class string
-	// Probability is that of label 1.
-	Probability float64
+	// Probabilities are by label. They are calibrated if the model is.
+	Probabilities [2]float64
+	// LogOdds is the logarithm of their quotient.
+	LogOdds float64
+	// Tokens is how many terms the cleaned text has, each n-gram one, and
+	// Unknown how many of these are not in the vocabulary.
+	Tokens, Unknown int
+}
+
+// UnknownShare returns the share of terms that are not in the vocabulary, 0 for
+// a text without terms.
+func (p Prediction) UnknownShare() float64 {
+	if p.Tokens == 0 {
+		return 0
+	}
+	return float64(p.Unknown) / float64(p.Tokens)
+}
+
+// assemble makes a model of a checked header and the content of its files.
+func assemble(h *header, files map[string][]byte) (*Model, error) {
+	f, err := assembleFeatures(h, files)
+	if err != nil {
+		return nil, err
+	}
+	if h.Classifier == nil {
+		return nil, errors.New("there is no classifier: these are features alone")
+	}
+	m := &Model{header: h, union: f.Union, bound: logit(h.Classifier.Threshold)}
+	for _, l := range h.Files {
+		m.bytes += l.Size
+	}
+	if m.weights, err = readWeights(files[h.Classifier.Weights]); err != nil {
+		return nil, err
+	}
+	if have := m.union.Cols(); m.weights.len() != have || h.Classifier.Columns != have {
+		return nil, fmt.Errorf("%d coefficients for %d columns: vectorizer and classifier do not belong together", m.weights.len(), have)
+	}
+	if m.cleaner, err = text.New(h.Cleaning); err != nil {
+		return nil, err
+	}
+	m.scratch.New = func() any { return new(features.Row) }
+	return m, nil
+}
+
+// logit is the log-odds of a probability: exactly 0 for one half.
+func logit(p float64) float64 {
+	return portable.Log(p / (1 - p))
 }
 
 // Predict classifies a raw text.
 func (m *Model) Predict(raw string) Prediction {
-	// The sum first, then the intercept: as rows of a matrix are scored.
+	row := m.scratch.Get().(*features.Row)
+	defer m.scratch.Put(row)
+	m.union.Row(m.cleaner.Clean(raw), row)
+	return m.score(row)
+}
+
+// score adds up a row in the order of its columns, then the intercept: as rows
+// of a matrix are scored.
+func (m *Model) score(row *features.Row) Prediction {
 	var sum float64
-	for _, t := range m.parts(raw) {
-		sum += t.Weight
+	for i, col := range row.Indices {
+		sum += float64(row.Data[i] * m.weights.at(int(col)))
 	}
-	z := m.classifier.Intercept + sum
-	p := Prediction{Probability: portable.Sigmoid(z)}
-	if z > 0 {
+	c := m.header.Classifier
+	p := Prediction{
+		LogOdds: float64(c.Calibration.Slope*(c.Intercept+sum)) + c.Calibration.Offset,
+		Tokens:  row.Terms, Unknown: row.Unknown,
+	}
+	p.Probabilities = [2]float64{portable.Sigmoid(-p.LogOdds), portable.Sigmoid(p.LogOdds)}
+	if p.LogOdds > m.bound {
 		p.Label = 1
 	}
-	p.Class = m.classifier.Classes[p.Label]
+	p.Class = c.Classes[p.Label]
 	return p
 }
 
-// Explain returns the known terms of a raw text by the size of their part,
-// largest first, and at most limit of them; limit 0 means all.
-func (m *Model) Explain(raw string, limit int) []Term {
-	parts := m.parts(raw)
-	slices.SortStableFunc(parts, func(a, b Term) int { return cmp.Compare(abs(b.Weight), abs(a.Weight)) })
-	if limit > 0 && len(parts) > limit {
-		parts = parts[:limit]
+// PredictAll classifies raw texts, in their order. Workers below 1 means one
+// for each processor. It stops early with ctx's error.
+func (m *Model) PredictAll(ctx context.Context, texts []string, workers int) ([]Prediction, error) {
+	out := make([]Prediction, len(texts))
+	err := parallel.Blocks(ctx, len(texts), 16, workers, func(lo, hi int) error {
+		for i := lo; i < hi; i++ {
+			out[i] = m.Predict(texts[i])
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	return parts
+	return out, nil
 }
 
-func (m *Model) parts(raw string) []Term {
-	var r features.Row
-	m.terms.Row(m.cleaner.Clean(raw), &r)
-	cols, values, names := r.Indices, r.Data, m.terms.Vocabulary()
-	parts := make([]Term, len(cols))
-	for i, c := range cols {
-		parts[i] = Term{Text: names.Term(c), Weight: float64(values[i] * m.classifier.Coef[c])}
+// Digest identifies the model and all its files: 64 hexadecimal digits.
+func (m *Model) Digest() string { return m.header.Digest }
+
+// Classes returns the names of the labels 0 and 1.
+func (m *Model) Classes() [2]string { return m.header.Classifier.Classes }
+
+// Threshold returns the probability of label 1 above which it is chosen.
+func (m *Model) Threshold() float64 { return m.header.Classifier.Threshold }
+
+// Statistics returns the statistics of the training texts, nil when the model
+// has none. The caller must not change them.
+func (m *Model) Statistics() *Statistics { return m.header.Statistics }
+
+// Features returns what makes rows of texts.
+func (m *Model) Features() Features { return Features{Cleaning: m.header.Cleaning, Union: m.union} }
+
+// Coefficient returns the weight of a column: what a value of 1 there adds to
+// the log-odds before they are calibrated.
+func (m *Model) Coefficient(column int) float64 { return m.weights.at(column) }
+
+// Example returns the text that the model was tried on and what it said, ""
+// when there is none.
+func (m *Model) Example() (string, Prediction) {
+	if m.header.Example == nil {
+		return "", Prediction{}
 	}
-	return parts
+	return m.header.Example.Text, m.Predict(m.header.Example.Text)
 }
 
-func abs(x float64) float64 { return max(x, -x) }
-
-// Decisions returns the log-odds of label 1 for rows that this vectorizer
-// made. Workers below 1 means one for each processor.
-func (c *Classifier) Decisions(ctx context.Context, x *features.CSR, workers int) ([]float64, error) {
-	if x.Cols != len(c.Coef) {
-		return nil, fmt.Errorf("predict: rows have %d columns, the classifier has %d coefficients", x.Cols, len(c.Coef))
+// checkExample fails when the model does not say of its example what it said
+// when it was made, as it would if texts were cleaned in another way since.
+func (m *Model) checkExample() error {
+	e := m.header.Example
+	if e == nil {
+		return nil
 	}
-	return linear.Decision(ctx, x, c.Coef, c.Intercept, workers)
+	p := m.Predict(e.Text)
+	// What rounds differently on another processor is far below this.
+	if p.Class != e.Label || !(math.Abs(p.LogOdds-e.LogOdds) <= 1e-9*max(1, math.Abs(e.LogOdds))) {
+		return fmt.Errorf("its example has the log-odds %v here (%s) and had %v (%s): the model was made by another version of flow; train it again",
+			p.LogOdds, p.Class, e.LogOdds, e.Label)
+	}
+	return nil
 }
+
+// Info is what there is to show of a model.
+type Info struct {
+	Digest, Content string
+	Classes         [2]string
+	Threshold       float64
+	Intercept       float64
+	Calibration     Calibration
+	Columns         int
+	// Bytes is the size of all files but the header.
+	Bytes       int64
+	Cleaning    text.Options
+	Vectorizers []VectorizerInfo
+	// Metadata is a JSON object, or nil.
+	Metadata []byte
+}
+
+// VectorizerInfo describes a vectorizer of a model.
+type VectorizerInfo struct {
+	Name    string
+	Columns int
+	Config  features.Config
+}
+
+// Info describes the model.
+func (m *Model) Info() Info {
+	h, c := m.header, m.header.Classifier
+	i := Info{
+		Digest: h.Digest, Content: h.Content, Classes: c.Classes, Threshold: c.Threshold,
+		Intercept: c.Intercept, Calibration: c.Calibration, Columns: c.Columns,
+		Bytes: m.bytes, Cleaning: h.Cleaning, Metadata: slices.Clone(h.Metadata),
+	}
+	for _, v := range h.Vectorizers {
+		i.Vectorizers = append(i.Vectorizers, VectorizerInfo{v.Name, v.Columns, v.Config})
+	}
+	return i
+}
+
+// Calibration turns the decision z of a classifier into the log-odds Slope*z +
+// Offset. The zero value of [Parts] stands for none, {1, 0}.
+type Calibration struct {
+	Slope  float64 `json:"slope"`
+	Offset float64 `json:"offset"`
+}
+
+func checkClassifier(classes [2]string, intercept float64, c Calibration, threshold float64) error {
+	switch {
+	case classes[0] == "" || classes[1] == "" || classes[0] == classes[1]:
+		return fmt.Errorf("classes %q: want two different names", classes)
+	case !finite(intercept):
+		return fmt.Errorf("intercept is %v", intercept)
+	case !finite(c.Slope) || !finite(c.Offset) || c.Slope <= 0:
+		return fmt.Errorf("calibration %v: want a positive slope and a finite offset", c)
+	case !(threshold > 0 && threshold < 1):
+		return fmt.Errorf("threshold %v: want a probability between 0 and 1", threshold)
+	}
+	return nil
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

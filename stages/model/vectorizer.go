@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/flowrepro/flow/stages/features"
 	"github.com/flowrepro/flow/stages/text"
@@ -87,4 +88,18 @@ func checkFormat(have, want string, version int) error {
 		return fmt.Errorf("version %d of the format, want %d", version, formatVersion)
 	}
 	return nil
+}
+
+// OpenVectorizer reads a vectorizer from a file.
+func OpenVectorizer(path string) (*Vectorizer, error) {
+	f, err := os.Open(path) //nolint:gosec // the caller names the file
+	if err != nil {
+		return nil, fmt.Errorf("read vectorizer: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // opened for reading
+	v, err := readVectorizer(f)
+	if err != nil {
+		return nil, fmt.Errorf("read vectorizer %s: %w", path, err)
+	}
+	return v, nil
 }

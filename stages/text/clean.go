@@ -1,7 +1,7 @@
 package text
 
 import (
-	"strings"
+	"slices"
 	"sync"
 	"unicode"
 	"unicode/utf8"
@@ -12,27 +12,22 @@ import (
 type Cleaner struct {
 	options Options
 	stop    wordSet
-	// class says what happens to an ASCII byte, lower what it becomes.
+	// phases are the steps that are on, in their order.
+	phases []phase
+	// fused tells that one scan does what the steps do one after the other.
+	fused bool
+	// class says what the scan does with an ASCII byte, lower what it becomes.
 	class [utf8.RuneSelf]class
 	lower [utf8.RuneSelf]byte
 	// scratch holds *scratch.
 	scratch sync.Pool
 }
 
-type class uint8
-
-const (
-	keep  class = iota
-	drop        // the byte disappears and joins its neighbours
-	split       // the byte ends a word
-	url         // a URL may start here
-	tag         // a tag may start here
-)
-
-// scratch is what one call of Clean works in.
-type scratch struct {
-	out, word []byte
-	lemmas    *lemmatizer
+// phase is a step on whole texts, or successive steps on single words, which
+// together are a function of the word.
+type phase struct {
+	step  string
+	forms []func(word string) string
 }
 
 // New returns a cleaner.
@@ -42,9 +37,146 @@ func New(o Options) (*Cleaner, error) {
 		return nil, err
 	}
 	c := &Cleaner{options: o}
-	if c.stop, err = stopWords(o.StopWords, o.Keep); err != nil {
+	if c.stop, err = stopWords(o.StopWords, o.Keep, o.Drop); err != nil {
 		return nil, err
 	}
+	order := o.Order
+	if order == nil {
+		order = o.defaultOrder()
+	}
+	for _, step := range order {
+		form := c.form(step)
+		if last := len(c.phases) - 1; form != nil && last >= 0 && c.phases[last].forms != nil {
+			c.phases[last].forms = append(c.phases[last].forms, form)
+			continue
+		}
+		p := phase{step: step}
+		if form != nil {
+			p.forms = append(p.forms, form)
+		}
+		c.phases = append(c.phases, p)
+	}
+	c.fused = c.canFuse()
+	c.classify()
+	c.scratch.New = func() any { return &scratch{memos: make([]memo, len(c.phases))} }
+	return c, nil
+}
+
+// Options returns the cleaner's options in canonical form.
+func (c *Cleaner) Options() Options { return c.options }
+
+// Clean returns the cleaned text: words separated by single spaces, or "".
+// Bytes that are not UTF-8 count as U+FFFD.
+func (c *Cleaner) Clean(s string) string {
+	sc := c.scratch.Get().(*scratch)
+	defer c.scratch.Put(sc)
+	sc.out = c.append(sc, sc.out[:0], s)
+	return string(sc.out)
+}
+
+// Append appends the cleaned text to dst and returns the extended buffer. It
+// allocates only where dst grows or a word is met for the first time.
+func (c *Cleaner) Append(dst []byte, s string) []byte {
+	sc := c.scratch.Get().(*scratch)
+	defer c.scratch.Put(sc)
+	return c.append(sc, dst, s)
+}
+
+func (c *Cleaner) append(sc *scratch, dst []byte, s string) []byte {
+	if c.fused && !(c.options.Lowercase && containsSigma(s)) {
+		return c.scan(sc, dst, s)
+	}
+	return c.stepwise(sc, dst, s)
+}
+
+// scratch is what one call works in.
+type scratch struct {
+	out, word []byte
+	// from and to are the text before and after a step.
+	from, to []byte
+	// memos remember the words of each phase.
+	memos []memo
+}
+
+// form returns what a step does with one word, nil for a step on whole texts.
+// A word that disappears becomes "".
+func (c *Cleaner) form(step string) func(word string) string {
+	switch step {
+	case stepStopWords:
+		return func(word string) string {
+			if _, stop := c.stop[word]; stop {
+				return ""
+			}
+			return word
+		}
+	case stepLemmas:
+		pos := c.options.LemmaPOS
+		if pos == "" {
+			pos = "n"
+		}
+		words, repeat := wordClasses[pos], c.options.Lemmatizer != lemmatizer39
+		return func(word string) string { return words.lemma(word, repeat) }
+	case stepStem:
+		return stem
+	}
+	return nil
+}
+
+// canFuse reports whether the steps that the scan knows come in its order,
+// followed by steps on words alone.
+func (c *Cleaner) canFuse() bool {
+	at := -1
+	for i, p := range c.phases {
+		if p.forms != nil {
+			return i == len(c.phases)-1
+		}
+		if next := slices.Index(steps, p.step); next < at || p.step == stepEntities || p.step == stepNegation {
+			return false
+		} else {
+			at = next
+		}
+	}
+	return true
+}
+
+// finish ends a word of a text whose cleaned part begins at start: it appends
+// what the steps on words make of it.
+func (c *Cleaner) finish(sc *scratch, dst []byte, start int, word []byte) []byte {
+	if last := len(c.phases) - 1; last >= 0 && c.phases[last].forms != nil {
+		word = c.reform(sc, last, word)
+	}
+	return appendWord(dst, start, word)
+}
+
+// reform returns what the steps on words of a phase make of a word, nothing
+// when it is dropped. The result is valid until the next call.
+func (c *Cleaner) reform(sc *scratch, phase int, word []byte) []byte {
+	m := &sc.memos[phase]
+	form, hash, ok := m.get(word)
+	if ok {
+		return form
+	}
+	after := string(word)
+	for _, f := range c.phases[phase].forms {
+		if after = f(after); after == "" {
+			break
+		}
+	}
+	return m.put(hash, word, after)
+}
+
+func containsSigma(s string) bool {
+	for i := 0; i < len(s); i++ {
+		// Σ is 0xCE 0xA3.
+		if s[i] == 0xce && i+1 < len(s) && s[i+1] == 0xa3 {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Cleaner) classify() {
+	o := c.options
 	for b := range c.class {
 		r := rune(b)
 		c.lower[b] = byte(b)
@@ -64,138 +196,4 @@ func New(o Options) (*Cleaner, error) {
 			c.class[b] = url
 		}
 	}
-	c.scratch.New = func() any { return new(scratch) }
-	return c, nil
-}
-
-// Options returns the cleaner's options in canonical form.
-func (c *Cleaner) Options() Options { return c.options }
-
-// Clean returns the cleaned text: words separated by single spaces, or "".
-// Bytes that are not UTF-8 count as U+FFFD.
-func (c *Cleaner) Clean(s string) string {
-	if c.options.Lowercase && strings.ContainsRune(s, sigma) {
-		return c.cleanGreek(s)
-	}
-	sc := c.scratch.Get().(*scratch)
-	defer c.scratch.Put(sc)
-	if c.options.Lemmas && sc.lemmas == nil {
-		sc.lemmas = newLemmatizer()
-	}
-	sc.out, sc.word = sc.out[:0], sc.word[:0]
-	c.scan(sc, s)
-	return string(sc.out)
-}
-
-// scan walks the text once, building words and finishing each at a separator.
-func (c *Cleaner) scan(sc *scratch, s string) {
-	word := sc.word
-	tags := c.options.Markup
-	for i := 0; i < len(s); {
-		b := s[i]
-		if b < utf8.RuneSelf {
-			switch c.class[b] {
-			case keep:
-				word = append(word, c.lower[b])
-			case drop:
-			case split:
-				word = c.finish(sc, word)
-			case url:
-				if n := urlLen(s[i:], &tags); n > 0 {
-					i += n
-					continue
-				}
-				word = append(word, c.lower[b])
-			case tag:
-				if end := tagEnd(s[i:], &tags); end > 0 {
-					word = c.finish(sc, word)
-					i += end
-					continue
-				}
-				if c.options.Punctuation {
-					word = c.finish(sc, word)
-				} else {
-					word = append(word, b)
-				}
-			}
-			i++
-			continue
-		}
-		r, n := utf8.DecodeRuneInString(s[i:])
-		i += n
-		switch {
-		case isSpace(r):
-			word = c.finish(sc, word)
-		case c.options.Digits && isDigit(r):
-		case c.options.Punctuation && r == arabicSemicolon:
-		case c.options.Lowercase:
-			word = appendLower(word, r)
-		default:
-			word = utf8.AppendRune(word, r)
-		}
-	}
-	sc.word = c.finish(sc, word)
-}
-
-// finish ends a word: it is dropped as a stop word or appended to the output.
-// It returns the buffer for the next word.
-func (c *Cleaner) finish(sc *scratch, word []byte) []byte {
-	if len(word) == 0 || c.stop != nil && c.stop.has(word) {
-		return word[:0]
-	}
-	if len(sc.out) > 0 {
-		sc.out = append(sc.out, ' ')
-	}
-	if c.options.Lemmas {
-		sc.out = sc.lemmas.append(sc.out, word)
-	} else {
-		sc.out = append(sc.out, word...)
-	}
-	return word[:0]
-}
-
-// tagEnd returns the length of the tag at the start of s, 0 when there is no
-// '>'. Then no later '<' has one either, which more remembers.
-func tagEnd(s string, more *bool) int {
-	if !*more {
-		return 0
-	}
-	end := strings.IndexByte(s, '>')
-	if end < 0 {
-		*more = false
-		return 0
-	}
-	return end + 1
-}
-
-// urlLen returns the length of the match of https?://\S+|www\.\S+ at the start
-// of s, 0 for none. While tags is true, a tag counts as the white space it
-// becomes.
-func urlLen(s string, tags *bool) int {
-	var n int
-	switch {
-	case strings.HasPrefix(s, "http://"):
-		n = len("http://")
-	case strings.HasPrefix(s, "https://"):
-		n = len("https://")
-	case strings.HasPrefix(s, "www."):
-		n = len("www.")
-	default:
-		return 0
-	}
-	start := n
-	for n < len(s) {
-		r, size := rune(s[n]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRuneInString(s[n:])
-		}
-		if isSpace(r) || r == '<' && tagEnd(s[n:], tags) > 0 {
-			break
-		}
-		n += size
-	}
-	if n == start {
-		return 0
-	}
-	return n
 }

@@ -1,128 +1,111 @@
 package text
 
-import (
-	"strings"
-	"sync"
+import "strings"
+
+// The rules that find lemmas. NLTK 3.8 and before keep applying the rules of
+// detachment until something is in WordNet; later versions apply them once.
+const (
+	lemmatizer38 = "nltk-3.8"
+	lemmatizer39 = "nltk-3.9"
 )
 
-// nounData are WordNet's nouns and the forms that follow no rule.
-type nounData struct {
-	nouns wordSet
-	// lemma maps an irregular form to the lemma that is chosen for it.
-	lemma map[string]string
+// wordClass is what WordNet knows of a part of speech.
+type wordClass struct {
+	// words are sorted lines, exceptions sorted lines of a form and its lemmas.
+	words, exceptions string
+	// suffixes are WordNet's rules of detachment, in its order.
+	suffixes []suffix
 }
 
-var nounLists = sync.OnceValue(func() *nounData {
-	d := &nounData{
-		nouns: parseWords(nounText),
-		lemma: make(map[string]string, strings.Count(exceptionText, "\n")),
-	}
-	for text := exceptionText; text != ""; {
-		line, rest, _ := strings.Cut(text, "\n")
-		form, others, _ := strings.Cut(line, " ")
-		d.lemma[form] = d.choose(form, strings.Fields(others))
-		text = rest
-	}
-	return d
-})
+type suffix struct{ old, new string }
 
-// choose returns the shortest of form and others that is a noun, the first
-// among equals, and form when none is.
-func (d *nounData) choose(form string, others []string) string {
-	best := ""
-	if _, ok := d.nouns[form]; ok {
-		best = form
-	}
-	for _, o := range others {
-		if _, ok := d.nouns[o]; ok && (best == "" || len(o) < len(best)) {
-			best = o
-		}
-	}
-	if best == "" {
-		return form
-	}
-	return best
+var nouns = wordClass{nounText, nounExceptionText, []suffix{
+	{"s", ""}, {"ses", "s"}, {"ves", "f"}, {"xes", "x"}, {"zes", "z"},
+	{"ches", "ch"}, {"shes", "sh"}, {"men", "man"}, {"ies", "y"},
+}}
+
+// wordClasses are the parts of speech by their WordNet letter. The satellite
+// adjectives "s" are adjectives here.
+var wordClasses = map[string]*wordClass{
+	"n": &nouns,
+	"v": {verbText, verbExceptionText, []suffix{
+		{"s", ""}, {"ies", "y"}, {"es", "e"}, {"es", ""}, {"ed", "e"}, {"ed", ""}, {"ing", "e"}, {"ing", ""},
+	}},
+	"a": {adjectiveText, adjectiveExceptionText, []suffix{{"er", ""}, {"est", ""}, {"er", "e"}, {"est", "e"}}},
+	"r": {adverbText, adverbExceptionText, nil},
 }
 
 // Lemma returns the shortest noun lemma of a word in lower case, or the word
 // when WordNet knows none. This is the noun rule of NLTK's lemmatizer up to
 // 3.8, with its oddities: "was" has the lemma "wa", "less" the lemma "le".
-func Lemma(word string) string {
-	d := nounLists()
-	if irregular, ok := d.lemma[word]; ok {
-		return irregular
+func Lemma(word string) string { return nouns.lemma(word, true) }
+
+// LemmaOf is like Lemma for the part of speech "n", "v", "a" (or "s") or "r",
+// and as the named lemmatizer finds it, "nltk-3.8" or "nltk-3.9". A word of
+// another part of speech or by another lemmatizer is its own lemma.
+func LemmaOf(word, pos, lemmatizer string) string {
+	if pos == "s" {
+		pos = "a"
 	}
-	return d.regular(word)
+	c := wordClasses[pos]
+	if c == nil || lemmatizer != lemmatizer38 && lemmatizer != lemmatizer39 {
+		return word
+	}
+	return c.lemma(word, lemmatizer == lemmatizer38)
 }
 
-// lemmatizer remembers the words it has seen. It is not safe for concurrent
-// use.
-type lemmatizer struct {
-	data *nounData
-	// seen holds the lemma of words that the rules apply to.
-	seen map[string]string
+func (c *wordClass) has(word string) bool {
+	_, ok := find(c.words, word)
+	return ok
 }
 
-// maxSeen bounds the memory of a lemmatizer that lives as long as a server.
-const maxSeen = 1 << 17
-
-func newLemmatizer() *lemmatizer {
-	return &lemmatizer{data: nounLists(), seen: map[string]string{}}
-}
-
-// append appends the lemma of a word to dst. All suffix rules are for words
-// that end in s or men; other words are their own lemma unless irregular.
-func (l *lemmatizer) append(dst, word []byte) []byte {
-	if n := len(word); n == 0 || word[n-1] != 's' && !(n >= 3 && string(word[n-3:]) == "men") {
-		if irregular, ok := l.data.lemma[string(word)]; ok {
-			return append(dst, irregular...)
-		}
-		return append(dst, word...)
+// choose returns the shortest of form and others that WordNet has, the first
+// among equals, and "" when it has none.
+func (c *wordClass) choose(form string, others []string) string {
+	best := ""
+	if c.has(form) {
+		best = form
 	}
-	if known, ok := l.seen[string(word)]; ok {
-		return append(dst, known...)
-	}
-	form := string(word)
-	found, ok := l.data.lemma[form]
-	if !ok {
-		found = l.data.regular(form)
-	}
-	if len(l.seen) >= maxSeen {
-		clear(l.seen)
-	}
-	l.seen[form] = found
-	return append(dst, found...)
-}
-
-// suffixes are WordNet's rules of detachment for nouns, in its order.
-var suffixes = [...]struct{ old, new string }{
-	{"s", ""}, {"ses", "s"}, {"ves", "f"}, {"xes", "x"}, {"zes", "z"},
-	{"ches", "ch"}, {"shes", "sh"}, {"men", "man"}, {"ies", "y"},
-}
-
-// regular applies the rules once and chooses among the word and the results;
-// only when nothing is a noun does it apply them again.
-func (d *nounData) regular(word string) string {
-	forms := detach([]string{word})
-	best := d.choose(word, forms)
-	if _, ok := d.nouns[best]; ok {
-		return best
-	}
-	for len(forms) > 0 {
-		forms = detach(forms)
-		for _, f := range forms {
-			if _, ok := d.nouns[f]; ok {
-				return d.choose(f, forms)
-			}
+	for _, o := range others {
+		if (best == "" || len(o) < len(best)) && c.has(o) {
+			best = o
 		}
 	}
-	return word
+	return best
 }
 
-func detach(forms []string) []string {
+// maxLemma bounds the words that have lemmas, in bytes. WordNet's longest has
+// fewer than a hundred; the bound keeps a hostile text from costing the square
+// of its length.
+const maxLemma = 1024
+
+// lemma applies the rules of detachment, and if repeat is set and nothing is
+// found applies them again to what they made.
+func (c *wordClass) lemma(word string, repeat bool) string {
+	if len(word) > maxLemma {
+		return word
+	}
+	var found string
+	if others, ok := find(c.exceptions, word); ok {
+		found = c.choose(word, strings.Fields(others))
+	} else {
+		forms := c.detach([]string{word})
+		found = c.choose(word, forms)
+		for repeat && found == "" && len(forms) > 0 {
+			forms = c.detach(forms)
+			found = c.choose("", forms)
+		}
+	}
+	if found == "" {
+		return word
+	}
+	return found
+}
+
+func (c *wordClass) detach(forms []string) []string {
 	var out []string
 	for _, f := range forms {
-		for _, s := range suffixes {
+		for _, s := range c.suffixes {
 			if strings.HasSuffix(f, s.old) {
 				out = append(out, f[:len(f)-len(s.old)]+s.new)
 			}

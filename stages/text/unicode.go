@@ -41,6 +41,9 @@ var digitSigns = [...][2]rune{
 }
 
 func isDigit(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r >= '0' && r <= '9'
+	}
 	if unicode.IsDigit(r) {
 		return true
 	}
@@ -54,72 +57,43 @@ func isDigit(r rune) bool {
 
 // appendLower appends the lower case of r. Only one letter has a longer one.
 func appendLower(dst []byte, r rune) []byte {
+	if r < utf8.RuneSelf {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return append(dst, byte(r))
+	}
 	if r == 'İ' {
 		return append(dst, "i\u0307"...)
 	}
 	return utf8.AppendRune(dst, unicode.ToLower(r))
 }
 
-// cleanGreek cleans a text with a capital sigma, whose lower case depends on
-// its neighbours. Lowering is therefore a step of its own here.
-func (c *Cleaner) cleanGreek(s string) string {
-	before := c.options.Digits || c.options.URLs || c.options.Markup
-	if before {
-		s = c.strip(s)
-	}
-	rest := c.options
-	rest.Markup, rest.URLs, rest.Digits, rest.Lowercase = false, false, false, false
-	cl, err := New(rest)
-	if err != nil {
-		return "" // the options were valid when c was made
-	}
-	return cl.Clean(lowerGreek(s))
-}
-
-// strip applies the steps before lower case, leaving all else as it is.
-func (c *Cleaner) strip(s string) string {
-	var b strings.Builder
-	tags := c.options.Markup
+// appendLowerGreek lowers a text; a capital sigma at the end of a word becomes
+// ς. Marks of negation stay as they are.
+func appendLowerGreek(dst, s []byte) []byte {
+	runes := make([]rune, 0, len(s))
 	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case c.options.Markup && r == '<':
-			if end := tagEnd(s[i:], &tags); end > 0 {
-				b.WriteByte(' ')
-				i += end
-				continue
-			}
-		case c.options.URLs && (r == 'h' || r == 'w'):
-			if end := urlLen(s[i:], &tags); end > 0 {
-				i += end
-				continue
-			}
-		case c.options.Digits && isDigit(r):
-			i += n
-			continue
+		r, n := utf8.DecodeRune(s[i:])
+		if r == utf8.RuneError && n == 1 {
+			r = -rune(s[i])
 		}
-		b.WriteRune(r)
+		runes = append(runes, r)
 		i += n
 	}
-	return b.String()
-}
-
-// lowerGreek lowers a text; a capital sigma at the end of a word becomes ς.
-func lowerGreek(s string) string {
-	runes := []rune(s)
-	out := make([]byte, 0, len(s))
 	for i, r := range runes {
-		if r != sigma {
-			out = appendLower(out, r)
-			continue
-		}
-		if casedNear(runes, i, -1) && !casedNear(runes, i, +1) {
-			out = utf8.AppendRune(out, 'ς')
-		} else {
-			out = utf8.AppendRune(out, 'σ')
+		switch {
+		case r < 0:
+			dst = append(dst, byte(-r))
+		case r != sigma:
+			dst = appendLower(dst, r)
+		case casedNear(runes, i, -1) && !casedNear(runes, i, +1):
+			dst = utf8.AppendRune(dst, 'ς')
+		default:
+			dst = utf8.AppendRune(dst, 'σ')
 		}
 	}
-	return string(out)
+	return dst
 }
 
 // casedNear reports whether the nearest character in a direction that case
@@ -145,7 +119,7 @@ func caseIgnorable(r rune) bool {
 // Lower returns what Python's str.lower does.
 func Lower(s string) string {
 	if strings.ContainsAny(s, "Σİ") {
-		return lowerGreek(s)
+		return string(appendLowerGreek(nil, appendValid(nil, s)))
 	}
 	return strings.ToLower(s)
 }
