@@ -25,7 +25,6 @@ import scipy.sparse as sp
 import sklearn
 from sklearn import metrics
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
 VERSIONS = {
     "nltk": nltk.__version__,
@@ -155,37 +154,6 @@ def vectorize():
     sp.save_npz("../features/testdata/scipy_stored.npz", m.astype(np.float32), compressed=False)
 
 
-def regress():
-    rng = np.random.default_rng(5)
-    out = []
-    for name, n, d, scale in [("small", 40, 6, 1.0), ("wide", 30, 80, 1.0), ("scaled", 60, 10, 20.0)]:
-        x = sp.random(n, d, density=0.3, random_state=rng, data_rvs=lambda k: np.round(rng.normal(size=k) * scale, 3)).tocsr()
-        y = (x @ rng.normal(size=d) + 0.5 * rng.normal(size=n) + 0.3 > 0).astype(int)
-        for penalty in ("l2", "l1"):
-            for c in (0.05, 1.0, 30.0):
-                for intercept in (True, False):
-                    # liblinear is exact but penalizes the intercept; saga does
-                    # not, and may stop short of the minimum.
-                    solver = "newton-cg" if penalty == "l2" else "saga" if intercept else "liblinear"
-                    m = LogisticRegression(
-                        C=c, l1_ratio=0.0 if penalty == "l2" else 1.0, solver=solver, tol=1e-13,
-                        max_iter=20000, fit_intercept=intercept, random_state=0,
-                    ).fit(x, y)
-                    w, b = m.coef_[0], float(np.ravel(m.intercept_)[0])
-                    z = (2 * y - 1) * (x @ w + b)
-                    objective = c * np.logaddexp(0, -z).sum() + (0.5 * w @ w if penalty == "l2" else np.abs(w).sum())
-                    out.append({
-                        "name": "%s %s C=%g intercept=%s" % (name, penalty, c, intercept),
-                        "exact": solver != "saga", "data": name, "penalty": penalty, "C": c, "fit_intercept": intercept,
-                        "coef": [float(v) for v in w], "intercept": b, "objective": float(objective),
-                    })
-        out[-1]["x"] = rows(x)
-        out[-1]["cols"] = d
-        out[-1]["y"] = [int(v) for v in y]
-    data = {r["data"]: {"x": r.pop("x"), "cols": r.pop("cols"), "y": r.pop("y")} for r in out if "x" in r}
-    save("linear/testdata/sklearn.json", {"data": data, "cases": out})
-
-
 def measure():
     rng = np.random.default_rng(6)
     out = []
@@ -228,9 +196,8 @@ def clean(wordnet):
 
 
 if __name__ == "__main__":
-    for directory in ("text", "features", "linear", "score"):
+    for directory in ("text", "features", "score"):
         os.makedirs("../%s/testdata" % directory, exist_ok=True)
     clean(sys.argv[1])
     vectorize()
-    regress()
     measure()
