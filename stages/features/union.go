@@ -58,6 +58,7 @@ func readUnionConfig(data []byte) (UnionConfig, error) {
 	raw := []json.RawMessage{data}
 	single := !bytes.HasPrefix(bytes.TrimSpace(data), []byte("["))
 	if !single {
+		raw = nil // what is decoded must not be written over data
 		if err := json.Unmarshal(data, &raw); err != nil {
 			return nil, err
 		}
