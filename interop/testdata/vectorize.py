@@ -1,9 +1,9 @@
 """Compares flow's matrices of the IMDB reviews with scikit-learn's.
 
-usage: vectorize.py DIRECTORY TRAIN.csv.gz DEV.csv.gz
+usage: vectorize.py DIRECTORY CONFIG TRAIN.csv.gz DEV.csv.gz
 
-The directory has cases.json, and for each case the terms and the matrices that
-flow made of both files, which SciPy reads. Prints a JSON object a case.
+The directory has the terms and the matrices that flow made of both files, which
+SciPy reads. CONFIG is the vectorizer in JSON. Prints a JSON object.
 """
 
 import os
@@ -42,20 +42,18 @@ def compare(ours, theirs):
     }
 
 
-train, dev = reviews(sys.argv[2]), reviews(sys.argv[3])
-with open(os.path.join(directory, "cases.json"), encoding="utf-8") as f:
-    cases = json.load(f)
-for name, config in cases.items():
-    make = {"count": CountVectorizer, "tfidf": TfidfVectorizer, "hashing": HashingVectorizer}[config.pop("weighting")]
-    if "ngram_range" in config:
-        config["ngram_range"] = tuple(config["ngram_range"])
-    v = make(**config)
-    fit = v.fit_transform(train)
-    terms = list(v.get_feature_names_out()) if make is not HashingVectorizer else []
-    with open(os.path.join(directory, name + ".terms"), encoding="utf-8", newline="\n") as f:
-        ours = f.read().split("\n")[:-1]
-    out = {"name": name, "terms": ours == terms, "columns": fit.shape[1], "values": int(fit.nnz)}
-    out["fit"] = compare(sp.load_npz(os.path.join(directory, name + "-train.npz")), fit)
-    del fit
-    out["transform"] = compare(sp.load_npz(os.path.join(directory, name + "-dev.npz")), v.transform(dev))
-    print(json.dumps(out), flush=True)
+train, dev = reviews(sys.argv[3]), reviews(sys.argv[4])
+config = json.loads(sys.argv[2])
+make = {"count": CountVectorizer, "tfidf": TfidfVectorizer, "hashing": HashingVectorizer}[config.pop("weighting")]
+if "ngram_range" in config:
+    config["ngram_range"] = tuple(config["ngram_range"])
+v = make(**config)
+fit = v.fit_transform(train)
+terms = list(v.get_feature_names_out()) if make is not HashingVectorizer else []
+with open(os.path.join(directory, "terms"), encoding="utf-8", newline="\n") as f:
+    ours = f.read().split("\n")[:-1]
+out = {"terms": ours == terms, "columns": fit.shape[1], "values": int(fit.nnz)}
+out["fit"] = compare(sp.load_npz(os.path.join(directory, "train.npz")), fit)
+del fit
+out["transform"] = compare(sp.load_npz(os.path.join(directory, "dev.npz")), v.transform(dev))
+print(json.dumps(out))

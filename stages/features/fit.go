@@ -69,14 +69,19 @@ func Fit(ctx context.Context, c Config, docs []string, workers int, progress fun
 	return v, m, nil
 }
 
-// forget drops what the matrix does not need, and has it collected when that is
-// worth the time: the matrix is the largest piece of memory, and should take
-// the place of what came before it.
+// forget drops what the matrix does not need. The matrix is the largest piece of
+// memory and should take the place of what came before it.
 func (c *counted) forget() {
 	for n := range c.levels {
 		l := &c.levels[n]
 		l.prefix, l.last, l.tf, l.df = nil, nil, nil, nil
 	}
+	c.collect()
+}
+
+// collect collects garbage when there may be much: what comes next needs large
+// pieces of memory.
+func (c *counted) collect() {
 	if c.corpus.tokens() > 1<<20 {
 		runtime.GC()
 	}
@@ -110,6 +115,9 @@ func count(ctx context.Context, a *analyzer, docs []string, low uint32, workers 
 		c.corpus, c.expand = words, words.each()
 		c.levels = []level{{tf: words.tf, df: words.df}}
 		return c, nil
+	}
+	if a.greatest > 1 {
+		c.collect()
 	}
 	c.levels = make([]level, a.greatest)
 	c.levels[0] = level{tf: words.tf, df: words.df}
