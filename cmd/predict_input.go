@@ -28,13 +28,19 @@ type textReader struct {
 	// read returns the next text, io.EOF after the last, and the line it begins
 	// on, which also counts for an error.
 	read func() (text string, line int, err error)
+	// waits, if set, reports whether more would have to be waited for.
+	waits func() bool
 }
 
-// next returns the next texts, at most count of them and no more once they have
-// size bytes, and with the last ones an error, io.EOF at the end.
+// next returns the next texts: at most count of them, no more once they have
+// size bytes, and those there are rather than wait for others. With the last
+// ones comes an error, io.EOF at the end.
 func (r *textReader) next(count, size int) ([]string, error) {
 	var texts []string
 	for total := 0; len(texts) < count && total < size; {
+		if len(texts) > 0 && r.waits != nil && r.waits() {
+			break
+		}
 		t, line, err := r.read()
 		if err != nil {
 			if err != io.EOF { //nolint:errorlint // read returns it bare
@@ -80,9 +86,13 @@ func openTexts(in io.Reader, name, format, column string) (*textReader, error) {
 		}
 	}
 	r := &textReader{name: shown}
+	if shown != name {
+		r.waits = func() bool { return b.Buffered() == 0 }
+	}
 	var err error
 	switch format {
 	case "csv", "tsv":
+		r.waits = nil // the decoder reads ahead
 		r.read, err = readTable(b, format == "tsv", column)
 	case "jsonl":
 		r.read = readObjects(b, column)

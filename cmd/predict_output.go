@@ -113,8 +113,10 @@ func (p *printer) writeLine(w *bufio.Writer, r result) error {
 	}
 	if !p.single {
 		used := p.labelWidth() + len("  0.0000  ")
-		if _, err := w.WriteString("  " + p.beginning(r.text, p.lineWidth()-used)); err != nil {
-			return err
+		if text := p.beginning(r.text, p.lineWidth()-used); text != "" {
+			if _, err := w.WriteString("  " + text); err != nil {
+				return err
+			}
 		}
 	}
 	return w.WriteByte('\n')
@@ -187,7 +189,7 @@ func (p *printer) writeExplanation(w *bufio.Writer, r result) error {
 			return err
 		}
 	} else if !p.single {
-		if _, err := fmt.Fprintf(w, "  %s\n", p.beginning(r.text, p.lineWidth()-2)); err != nil {
+		if _, err := w.WriteString(strings.TrimRight("  "+p.beginning(r.text, p.lineWidth()-2), " ") + "\n"); err != nil {
 			return err
 		}
 	}

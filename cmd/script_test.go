@@ -13,6 +13,7 @@ import (
 // flow does in it. Besides testscript's own commands they have
 //
 //	code N program [argument]...   the program must end with the exit code N
+//	model directory                write a small model, of a few words
 //
 // Those in both/ run in both formats, with $FORMAT and $CONTROL set, those in
 // native/ and dvc/ in that one.
@@ -64,6 +65,6 @@ func params(t *testing.T, dir, format string) testscript.Params {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": scriptCode},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": scriptCode, "model": scriptModel},
 	}
 }

@@ -25,20 +25,20 @@ var corpora = []corpus{
 	{"count-5000", true, func(c *features.Config) { c.MaxFeatures = 5000 }},
 	{"count-20000", true, func(c *features.Config) { c.MaxFeatures = 20000 }},
 	{"count-all", true, func(*features.Config) {}},
-	{"count-bigrams-50", true, func(c *features.Config) { c.NgramMax, c.MaxFeatures = 2, 50 }},
-	{"count-bigrams-5000", true, func(c *features.Config) { c.NgramMax, c.MaxFeatures = 2, 5000 }},
-	{"count-bigrams-20000", true, func(c *features.Config) { c.NgramMax, c.MaxFeatures = 2, 20000 }},
-	{"count-bigrams", true, func(c *features.Config) { c.NgramMax = 2 }},
+	{"count-bigrams-50", true, func(c *features.Config) { c.NgramRange[1], c.MaxFeatures = 2, 50 }},
+	{"count-bigrams-5000", true, func(c *features.Config) { c.NgramRange[1], c.MaxFeatures = 2, 5000 }},
+	{"count-bigrams-20000", true, func(c *features.Config) { c.NgramRange[1], c.MaxFeatures = 2, 20000 }},
+	{"count-bigrams", true, func(c *features.Config) { c.NgramRange[1] = 2 }},
 	{"tfidf-bigrams-cleaned", true, tfidf},
 	{"tfidf-bigrams", false, tfidf},
 	{"count-raw-20000", false, func(c *features.Config) { c.MaxFeatures = 20000 }},
-	{"count-raw-bigrams-20000", false, func(c *features.Config) { c.NgramMax, c.MaxFeatures = 2, 20000 }},
-	{"count-raw-bigrams", false, func(c *features.Config) { c.NgramMax = 2 }},
-	{"binary-raw-trigrams", false, func(c *features.Config) { c.NgramMax, c.MinDF, c.Binary = 3, features.Count(2), true }},
+	{"count-raw-bigrams-20000", false, func(c *features.Config) { c.NgramRange[1], c.MaxFeatures = 2, 20000 }},
+	{"count-raw-bigrams", false, func(c *features.Config) { c.NgramRange[1] = 2 }},
+	{"binary-raw-trigrams", false, func(c *features.Config) { c.NgramRange[1], c.MinDF, c.Binary = 3, features.Count(2), true }},
 }
 
 func tfidf(c *features.Config) {
-	c.Weighting, c.NgramMax, c.MinDF, c.SublinearTF = "tfidf", 2, features.Count(2), true
+	c.Weighting, c.NgramRange[1], c.MinDF, c.SublinearTF = "tfidf", 2, features.Count(2), true
 }
 
 // prepare writes the matrices and labels of the reviews in data to dir: of

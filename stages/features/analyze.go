@@ -145,15 +145,15 @@ func (t *tokens) words(doc string, a *analyzer, lower bool) {
 		start, count := w, 0
 		for i < len(doc) {
 			c := class[doc[i]]
-			if c == 0 {
-				break
-			}
-			if c != beyond {
+			if c-1 < beyond-1 {
 				out[w] = c
 				w++
 				i++
 				count++
 				continue
+			}
+			if c == 0 {
+				break
 			}
 			r, n := utf8.DecodeRuneInString(doc[i:])
 			if lower {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 
 	"github.com/flowrepro/flow/stages/internal/parallel"
 	"github.com/flowrepro/flow/stages/internal/portable"
@@ -37,7 +38,7 @@ func Fit(ctx context.Context, c Config, docs []string, workers int, progress fun
 	}
 	terms := all.choose(c, low, high)
 	if len(terms) == 0 {
-		if len(all.corpus.tokens) == 0 {
+		if all.corpus.tokens() == 0 {
 			return nil, nil, errors.New("learn vocabulary: the texts have no words")
 		}
 		return nil, nil, errors.New("learn vocabulary: no term is within min_df and max_df")
@@ -60,11 +61,30 @@ func Fit(ctx context.Context, c Config, docs []string, workers int, progress fun
 	if err != nil {
 		return nil, nil, err
 	}
+	all.forget()
 	m, err := all.matrix(ctx, &v.weights, len(terms), nnz, workers, progress)
 	if err != nil {
 		return nil, nil, err
 	}
 	return v, m, nil
+}
+
+// forget drops what the matrix does not need. The matrix is the largest piece of
+// memory and should take the place of what came before it.
+func (c *counted) forget() {
+	for n := range c.levels {
+		l := &c.levels[n]
+		l.prefix, l.last, l.tf, l.df = nil, nil, nil, nil
+	}
+	c.collect()
+}
+
+// collect collects garbage when there may be much: what comes next needs large
+// pieces of memory.
+func (c *counted) collect() {
+	if c.corpus.tokens() > 1<<20 {
+		runtime.GC()
+	}
 }
 
 // count counts the terms of texts. Those that occur in fewer than low texts may
@@ -98,8 +118,11 @@ func count(ctx context.Context, a *analyzer, docs []string, low uint32, workers 
 		c.levels = []level{{tf: words.tf, df: words.df}}
 		return c, nil
 	}
+	if a.greatest > 1 {
+		c.collect()
+	}
 	c.levels = make([]level, a.greatest)
-	c.levels[0] = level{grams: words.tokens, tf: words.tf, df: words.df}
+	c.levels[0] = level{tf: words.tf, df: words.df}
 	var buffer []posting
 	for n := 1; n < a.greatest; n++ {
 		e := &extender{words: words, single: &c.levels[0], short: &c.levels[n-1], n: n, low: low, workers: workers}
@@ -189,9 +212,14 @@ func (c *counted) countExpanded(ctx context.Context, workers int) error {
 
 // each returns a corpus in which text w is the word w alone.
 func (c *corpus) each() *corpus {
-	e := &corpus{text: c.text, ends: c.ends, tokens: make([]uint32, len(c.ends)), starts: make([]int, len(c.ends)+1)}
+	e := &corpus{text: c.text, ends: c.ends, starts: make([]int, len(c.ends)+1)}
 	for w := range c.ends {
-		e.tokens[w], e.starts[w+1] = uint32(w), w+1
+		if w%docBlock == 0 {
+			e.blocks = append(e.blocks, make([]uint32, 0, docBlock))
+		}
+		last := &e.blocks[w/docBlock]
+		*last = append(*last, uint32(w))
+		e.starts[w+1] = w + 1
 	}
 	return e
 }
