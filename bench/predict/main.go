@@ -63,7 +63,7 @@ func compare(ctx context.Context, flow, data, dir string, minDF int) error {
 	size := fmt.Sprintf("%d terms, %s", info.Columns, measure.Bytes(info.Bytes))
 	one := []measure.Case{{Name: "flow", Args: []string{flow, "predict", dir, "--text", review}}}
 	many := []measure.Case{{Name: "flow", Args: []string{flow, "predict", dir, dev, "--json"}}}
-	if python := os.Getenv("FLOW_TEST_PYTHON"); python != "" {
+	if python := os.Getenv("FLOW_BENCH_PYTHON"); python != "" {
 		script := filepath.Join(dir, "..", "peer.py")
 		if err := os.WriteFile(script, []byte(peer), 0o666); err != nil {
 			return err
@@ -79,11 +79,11 @@ func compare(ctx context.Context, flow, data, dir string, minDF int) error {
 	}
 	measure.Print(os.Stdout, "one review, "+size, measure.Compare(one, 1, 11))
 	measure.Print(os.Stdout, "12,500 reviews, "+size, measure.Compare(many, 0, 3))
-	return inside(m, dir, dev)
+	return inside(dir, dev)
 }
 
 // inside prints what the parts of it take in a process that lives on.
-func inside(m *model.Model, dir, dev string) error {
+func inside(dir, dev string) error {
 	texts, _, err := reviews(dev)
 	if err != nil {
 		return err
@@ -92,7 +92,8 @@ func inside(m *model.Model, dir, dev string) error {
 	texts = texts[:2000]
 	for range 5 {
 		start := time.Now()
-		if m, err = model.Open(dir); err != nil {
+		m, err := model.Open(dir)
+		if err != nil {
 			return err
 		}
 		opening = min(opening, time.Since(start))

@@ -144,11 +144,11 @@ func TestOpenFaults(t *testing.T) {
 }
 
 // patched is a header with a change and the digest that it then should have.
-func patched(t testing.TB, data []byte, old, new string) []byte {
+func patched(t testing.TB, data []byte, from, to string) []byte {
 	t.Helper()
-	out := bytes.Replace(data, []byte(old), []byte(new), 1)
+	out := bytes.Replace(data, []byte(from), []byte(to), 1)
 	if bytes.Equal(out, data) {
-		t.Fatalf("no %q in the header", old)
+		t.Fatalf("no %q in the header", from)
 	}
 	return signed(out)
 }
