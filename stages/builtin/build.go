@@ -13,24 +13,14 @@ import (
 	"github.com/flowrepro/flow/stages/model"
 )
 
-type buildParams struct {
-	Penalty      string  `param:"penalty"`
-	Solver       string  `param:"solver"`
-	C            float64 `param:"c"`
-	Tol          float64 `param:"tol"`
-	MaxIter      int     `param:"max_iter"`
-	FitIntercept bool    `param:"fit_intercept"`
-}
-
 // build trains the classifier.
 func build(ctx context.Context, c *stages.Call) error {
-	o := linear.DefaultOptions()
-	p := buildParams{Penalty: o.Penalty, Solver: o.Solver, C: o.C, Tol: o.Tol, MaxIter: o.MaxIter, FitIntercept: o.Intercept}
+	p := linear.DefaultParams()
 	if err := c.Params.Decode("model_building", &p); err != nil {
 		return err
 	}
-	o.Penalty, o.Solver, o.C, o.Tol, o.MaxIter, o.Intercept = p.Penalty, p.Solver, p.C, p.Tol, p.MaxIter, p.FitIntercept
-	if err := o.Check(); err != nil {
+	o, err := p.Options(classes)
+	if err != nil {
 		return fmt.Errorf("model_building: %w", err)
 	}
 	o.Progress = func(iteration int) { c.Progress(int64(iteration), 0, "iterations") }
@@ -51,7 +41,7 @@ func build(ctx context.Context, c *stages.Call) error {
 		return err
 	}
 	if !r.Converged {
-		c.Log.Warn("training stopped before it converged", "iterations", r.Iterations, "violation", r.Violation, "tol", o.Tol)
+		c.Log.Warn("training stopped before it converged", "iterations", r.Iterations, "violation", r.Violation, "bound", r.Bound, "tol", o.Tol)
 	}
 	m := &model.Classifier{
 		Classes: classes, Coef: r.Coef, Intercept: r.Intercept,

@@ -27,11 +27,15 @@ func Stages() *stages.Registry {
 			Doc: "learn the vocabulary and turn reviews into sparse rows",
 		},
 		stages.Stage{
-			Name: "model_building", Version: "1", Run: build,
+			Name: "model_building", Version: "2", Run: build,
 			Doc: "train a logistic regression",
 		},
 		stages.Stage{
-			Name: "model_evaluation", Version: "1", Run: evaluate,
+			Name: "model_selection", Version: "1", Run: selectModel,
+			Doc: "cross-validate vectorizers and classifiers and train the best",
+		},
+		stages.Stage{
+			Name: "model_evaluation", Version: "2", Run: evaluate,
 			Doc: "measure the model on the test data and draw the results",
 		},
 	)

@@ -30,7 +30,23 @@ var declared = []struct {
 	{"feature_engineering", []string{"data/interim/"}, []string{"data/processed/", "models/vectorizer.json"}},
 	{"model_building", []string{"data/processed/"}, []string{"models/model.json"}},
 	{"model_evaluation", []string{"data/processed/", "models/model.json"}, []string{"reports/metrics.json", "reports/figures/"}},
+	{"model_selection", []string{"data/interim/"}, []string{"reports/selection/", "selected/vectorizer.json", "selected/model.json"}},
 }
+
+// searched is what the selection tries in the tests.
+const searched = `
+folds: 3
+scoring: [f1, accuracy, roc_auc, log_loss]
+vectorizer: {max_features: 200}
+grid:
+- vectorizer.weighting: [count, tfidf]
+  classifier.solver: liblinear
+  classifier.penalty: [l1, l2]
+  classifier.c: [0.1, 1]
+- vectorizer.weighting: [count]
+  classifier.type: multinomial_nb
+  classifier.alpha: [0.5, 1]
+`
 
 // pipeline runs the stages one after the other in a directory of its own.
 type pipeline struct {
@@ -53,6 +69,10 @@ func newPipeline(t testing.TB, source, testSource string) *pipeline {
 		t.Fatal(err)
 	}
 	p.params = v.(*yaml12.Map)
+	if v, err = yaml12.Decode("searched", []byte(searched)); err != nil {
+		t.Fatal(err)
+	}
+	p.params.Set("model_selection", v)
 	p.set("data_ingestion", "source", source)
 	p.set("data_ingestion", "test_source", testSource)
 	return p

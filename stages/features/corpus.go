@@ -9,11 +9,12 @@ import (
 	"github.com/flowrepro/flow/stages/internal/parallel"
 )
 
-// corpus is texts as numbers: text d is tokens[starts[d]:starts[d+1]]. A number
-// is the rank of a word among all in the order of bytes, so that it depends on
-// the texts alone.
+// corpus is texts as numbers. A number is the rank of a word among all in the
+// order of bytes, so that it depends on the texts alone.
 type corpus struct {
-	tokens []uint32
+	// blocks have the words of docBlock texts each. starts are the places of
+	// the texts' first words among all words.
+	blocks [][]uint32
 	starts []int
 	// words by number, word i being text[ends[i-1]:ends[i]], the number of
 	// their occurrences and of the texts they occur in.
@@ -22,9 +23,19 @@ type corpus struct {
 	tf, df []uint32
 }
 
+// docBlock is how many texts one step of work takes.
+const docBlock = 256
+
 func (c *corpus) docs() int { return len(c.starts) - 1 }
 
-func (c *corpus) doc(d int) []uint32 { return c.tokens[c.starts[d]:c.starts[d+1]] }
+// tokens returns the number of words of all texts.
+func (c *corpus) tokens() int { return c.starts[len(c.starts)-1] }
+
+// doc returns the words of a text.
+func (c *corpus) doc(d int) []uint32 {
+	base := c.starts[d&^(docBlock-1)]
+	return c.blocks[d/docBlock][c.starts[d]-base : c.starts[d+1]-base]
+}
 
 func (c *corpus) word(i uint32) []byte {
 	start := uint32(0)
@@ -37,76 +48,65 @@ func (c *corpus) word(i uint32) []byte {
 // lexicon is the words that one worker met, in the numbers that it gave them.
 type lexicon struct {
 	*interner
-	tf, df []uint32
-	last   []uint32 // 1 + the text a word was last seen in
-	stop   []bool
 	global []uint32 // by number, the number in the corpus
 	tokens tokens
 	buffer []uint32
 }
 
-// count adds an occurrence of a word in text d and returns its number. It
-// returns false for a stop word.
-func (l *lexicon) count(word []byte, d uint32, stop func([]byte) bool) (uint32, bool) {
-	n, fresh := l.intern(word)
-	if fresh {
-		l.tf, l.df, l.last = append(l.tf, 0), append(l.df, 0), append(l.last, 0)
-		l.stop = append(l.stop, stop != nil && stop(word))
+// read appends the words of text d to the buffer, stop words excepted.
+func (l *lexicon) read(d int, starts, ends []uint32, stop func([]byte) bool) {
+	text, out := l.tokens.text, l.buffer
+	last := uint32(d) + 1
+	for i, start := range starts {
+		word := text[start:ends[i]]
+		s, fresh := l.intern(word)
+		if fresh && stop != nil {
+			s.stop = stop(word)
+		}
+		if s.stop {
+			continue
+		}
+		s.tf++
+		if s.last != last {
+			s.last = last
+			s.df++
+		}
+		out = append(out, s.number-1)
 	}
-	if l.stop[n] {
-		return 0, false
-	}
-	l.tf[n]++
-	if l.last[n] != d+1 {
-		l.last[n] = d + 1
-		l.df[n]++
-	}
-	return n, true
+	l.buffer = out
 }
 
-// readCorpus numbers the words of docs texts. Each calls word for the words of
-// a text, in order; what it is given it may use for scratch. Workers number
-// words on their own, and once all are known they get their ranks.
+// readCorpus numbers the words of docs texts. Each splits a text into its words,
+// which are parts of t.text by where they start and end. Workers number words
+// on their own, and once all are known they get their ranks.
 func readCorpus(ctx context.Context, docs, workers int, stop func([]byte) bool,
-	each func(d int, scratch *tokens, word func(b []byte)),
+	each func(d int, t *tokens) (starts, ends []uint32),
 ) (*corpus, error) {
 	if docs >= math.MaxUint32 {
 		return nil, errTooLarge
 	}
-	const size = 256
-	type part struct {
-		by     *lexicon
-		tokens []uint32
-		ends   []int
-	}
-	parts := make([]part, (docs+size-1)/size)
+	blocks := (docs + docBlock - 1) / docBlock
+	c := &corpus{blocks: make([][]uint32, blocks), starts: make([]int, docs+1)}
+	by := make([]*lexicon, blocks)
 	var mu sync.Mutex
 	var idle, all []*lexicon
-	err := parallel.Blocks(ctx, docs, size, workers, func(lo, hi int) error {
+	err := parallel.Blocks(ctx, docs, docBlock, workers, func(lo, hi int) error {
 		mu.Lock()
 		var l *lexicon
 		if n := len(idle); n > 0 {
 			l, idle = idle[n-1], idle[:n-1]
 		} else {
-			l = &lexicon{interner: newInterner()}
+			l = &lexicon{interner: newInterner(1 << 13)}
 			all = append(all, l)
 		}
 		mu.Unlock()
-		p := &parts[lo/size]
-		p.by, p.ends = l, make([]int, 0, hi-lo)
-		out := l.buffer[:0]
-		var d uint32
-		word := func(b []byte) {
-			if n, ok := l.count(b, d, stop); ok {
-				out = append(out, n)
-			}
+		l.buffer = l.buffer[:0]
+		for d := lo; d < hi; d++ {
+			starts, ends := each(d, &l.tokens)
+			l.read(d, starts, ends, stop)
+			c.starts[d+1] = len(l.buffer) // within the block, for now
 		}
-		for i := lo; i < hi; i++ {
-			d = uint32(i)
-			each(i, &l.tokens, word)
-			p.ends = append(p.ends, len(out))
-		}
-		p.tokens, l.buffer = append([]uint32(nil), out...), out
+		by[lo/docBlock], c.blocks[lo/docBlock] = l, append(make([]uint32, 0, len(l.buffer)), l.buffer...)
 		if len(l.text) > math.MaxUint32/2 || l.len() > maxTerms {
 			return errTooLarge
 		}
@@ -118,30 +118,24 @@ func readCorpus(ctx context.Context, docs, workers int, stop func([]byte) bool,
 	if err != nil {
 		return nil, err
 	}
-	c, err := merge(all)
-	if err != nil {
+	if err := c.merge(all); err != nil {
 		return nil, err
 	}
 	total := 0
-	bases := make([]int, len(parts))
-	for i := range parts {
-		bases[i] = total
-		total += len(parts[i].tokens)
+	for b := range c.blocks {
+		for d := b * docBlock; d < min((b+1)*docBlock, docs); d++ {
+			c.starts[d+1] += total
+		}
+		total += len(c.blocks[b])
 	}
 	if total >= none {
 		return nil, errTooLarge
 	}
-	c.tokens, c.starts = make([]uint32, total), make([]int, docs+1)
-	err = parallel.Blocks(ctx, len(parts), 1, workers, func(i, _ int) error {
-		p := &parts[i]
-		to := c.tokens[bases[i]:]
-		for k, t := range p.tokens {
-			to[k] = p.by.global[t]
+	err = parallel.Blocks(ctx, blocks, 1, workers, func(b, _ int) error {
+		global, tokens := by[b].global, c.blocks[b]
+		for i, t := range tokens {
+			tokens[i] = global[t]
 		}
-		for k, e := range p.ends {
-			c.starts[i*size+k+1] = bases[i] + e
-		}
-		*p = part{}
 		return nil
 	})
 	return c, err
@@ -150,49 +144,55 @@ func readCorpus(ctx context.Context, docs, workers int, stop func([]byte) bool,
 var errTooLarge = errors.New("learn vocabulary: too many texts or words for one vocabulary; hashing has no such limit")
 
 // merge ranks the words of all workers and adds up their counts.
-func merge(all []*lexicon) (*corpus, error) {
-	joint := newInterner()
-	var tf, df []uint32
+func (c *corpus) merge(all []*lexicon) error {
+	// The words come in the order of their hashes. A table that had to grow
+	// meanwhile would be full at its beginning and slow.
+	slots := 1 << 10
+	for _, l := range all {
+		slots = max(slots, len(l.slots))
+	}
+	joint := newInterner(slots)
 	for _, l := range all {
 		l.global = make([]uint32, l.len())
-		for n := range l.global {
-			if l.stop[n] {
+		for i := range l.slots {
+			w := &l.slots[i]
+			if w.number == 0 || w.stop {
 				continue
 			}
-			g, fresh := joint.intern(l.at(uint32(n)))
-			if fresh {
-				tf, df = append(tf, 0), append(df, 0)
+			s, _ := joint.intern(l.at(w.number - 1))
+			if uint64(s.tf)+uint64(w.tf) >= none {
+				return errTooLarge
 			}
-			l.global[n] = g
-			if uint64(tf[g])+uint64(l.tf[n]) >= none {
-				return nil, errTooLarge
-			}
-			tf[g] += l.tf[n]
-			df[g] += l.df[n]
+			s.tf += w.tf
+			s.df += w.df
+			l.global[w.number-1] = s.number - 1
 		}
-		l.slots, l.tf, l.df, l.last, l.buffer = nil, nil, nil, nil, nil
+		l.slots, l.buffer, l.tokens = nil, nil, tokens{}
 	}
 	if len(joint.text) > math.MaxUint32/2 {
-		return nil, errTooLarge
+		return errTooLarge
 	}
 	order := joint.sorted()
 	rank := make([]uint32, len(order))
-	c := &corpus{
-		text: make([]byte, 0, len(joint.text)), ends: make([]uint32, len(order)),
-		tf: make([]uint32, len(order)), df: make([]uint32, len(order)),
-	}
+	c.text, c.ends = make([]byte, 0, len(joint.text)), make([]uint32, len(order))
+	c.tf, c.df = make([]uint32, len(order)), make([]uint32, len(order))
 	for r, g := range order {
 		rank[g] = uint32(r)
 		c.text = append(c.text, joint.at(g)...)
 		c.ends[r] = uint32(len(c.text))
-		c.tf[r], c.df[r] = tf[g], df[g]
+	}
+	for i := range joint.slots {
+		if s := &joint.slots[i]; s.number != 0 {
+			r := rank[s.number-1]
+			c.tf[r], c.df[r] = s.tf, s.df
+		}
 	}
 	for _, l := range all {
 		for n, g := range l.global {
-			if !l.stop[n] {
+			if int(g) < len(rank) { // always, but for a corpus of stop words
 				l.global[n] = rank[g]
 			}
 		}
 	}
-	return c, nil
+	return nil
 }

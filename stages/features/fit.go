@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 
 	"github.com/flowrepro/flow/stages/internal/parallel"
 	"github.com/flowrepro/flow/stages/internal/portable"
@@ -37,7 +38,7 @@ func Fit(ctx context.Context, c Config, docs []string, workers int, progress fun
 	}
 	terms := all.choose(c, low, high)
 	if len(terms) == 0 {
-		if len(all.corpus.tokens) == 0 {
+		if all.corpus.tokens() == 0 {
 			return nil, nil, errors.New("learn vocabulary: the texts have no words")
 		}
 		return nil, nil, errors.New("learn vocabulary: no term is within min_df and max_df")
@@ -60,11 +61,25 @@ func Fit(ctx context.Context, c Config, docs []string, workers int, progress fun
 	if err != nil {
 		return nil, nil, err
 	}
+	all.forget()
 	m, err := all.matrix(ctx, &v.weights, len(terms), nnz, workers, progress)
 	if err != nil {
 		return nil, nil, err
 	}
 	return v, m, nil
+}
+
+// forget drops what the matrix does not need, and has it collected when that is
+// worth the time: the matrix is the largest piece of memory, and should take
+// the place of what came before it.
+func (c *counted) forget() {
+	for n := range c.levels {
+		l := &c.levels[n]
+		l.prefix, l.last, l.tf, l.df = nil, nil, nil, nil
+	}
+	if c.corpus.tokens() > 1<<20 {
+		runtime.GC()
+	}
 }
 
 // count counts the terms of texts. Those that occur in fewer than low texts may
@@ -73,11 +88,9 @@ func count(ctx context.Context, a *analyzer, docs []string, low uint32, workers 
 	if a.kind == CharWBAnalyzer {
 		return countPadded(ctx, a, docs, workers)
 	}
-	words, err := readCorpus(ctx, len(docs), workers, a.stop, func(d int, t *tokens, word func([]byte)) {
+	words, err := readCorpus(ctx, len(docs), workers, a.stop, func(d int, t *tokens) ([]uint32, []uint32) {
 		a.split(docs[d], t, false)
-		for i, start := range t.starts {
-			word(t.text[start:t.ends[i]])
-		}
+		return t.starts, t.ends
 	})
 	if err != nil {
 		return nil, err
@@ -87,9 +100,9 @@ func count(ctx context.Context, a *analyzer, docs []string, low uint32, workers 
 		c.between = ""
 	} else if a.greatest > 1 && !words.regular() {
 		// Words with spaces in them: terms are told apart by their text.
-		words, err = readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens, word func([]byte)) {
+		words, err = readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens) ([]uint32, []uint32) {
 			a.split(docs[d], t, true)
-			a.terms(t, word)
+			return a.terms(t)
 		})
 		if err != nil {
 			return nil, err
@@ -99,7 +112,7 @@ func count(ctx context.Context, a *analyzer, docs []string, low uint32, workers 
 		return c, nil
 	}
 	c.levels = make([]level, a.greatest)
-	c.levels[0] = level{grams: words.tokens, tf: words.tf, df: words.df}
+	c.levels[0] = level{tf: words.tf, df: words.df}
 	var buffer []posting
 	for n := 1; n < a.greatest; n++ {
 		e := &extender{words: words, single: &c.levels[0], short: &c.levels[n-1], n: n, low: low, workers: workers}
@@ -115,23 +128,20 @@ func count(ctx context.Context, a *analyzer, docs []string, low uint32, workers 
 // countPadded counts character n-grams inside of words. A word is taken apart
 // once, however often it occurs.
 func countPadded(ctx context.Context, a *analyzer, docs []string, workers int) (*counted, error) {
-	words, err := readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens, word func([]byte)) {
+	words, err := readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens) ([]uint32, []uint32) {
 		a.split(docs[d], t, false)
-		from := uint32(0)
-		for _, to := range t.bounds {
-			word(t.text[t.starts[from]:t.ends[to-1]])
-			from = to
-		}
+		return t.wholeWords()
 	})
 	if err != nil {
 		return nil, err
 	}
-	expand, err := readCorpus(ctx, len(words.ends), workers, nil, func(w int, t *tokens, word func([]byte)) {
+	expand, err := readCorpus(ctx, len(words.ends), workers, nil, func(w int, t *tokens) ([]uint32, []uint32) {
 		t.starts, t.ends, t.text = t.starts[:0], t.ends[:0], t.text[:0]
 		for _, r := range string(words.word(uint32(w))) {
 			t.put(r)
 		}
-		a.wordTerms(t, 0, len(t.starts), word)
+		t.bounds = append(t.bounds[:0], uint32(len(t.starts)))
+		return a.terms(t)
 	})
 	if err != nil {
 		return nil, err
@@ -189,9 +199,14 @@ func (c *counted) countExpanded(ctx context.Context, workers int) error {
 
 // each returns a corpus in which text w is the word w alone.
 func (c *corpus) each() *corpus {
-	e := &corpus{text: c.text, ends: c.ends, tokens: make([]uint32, len(c.ends)), starts: make([]int, len(c.ends)+1)}
+	e := &corpus{text: c.text, ends: c.ends, starts: make([]int, len(c.ends)+1)}
 	for w := range c.ends {
-		e.tokens[w], e.starts[w+1] = uint32(w), w+1
+		if w%docBlock == 0 {
+			e.blocks = append(e.blocks, make([]uint32, 0, docBlock))
+		}
+		last := &e.blocks[w/docBlock]
+		*last = append(*last, uint32(w))
+		e.starts[w+1] = w + 1
 	}
 	return e
 }

@@ -15,7 +15,8 @@ const none = math.MaxUint32
 // of their text among those of the level.
 type level struct {
 	// grams has, for each token of the corpus, the term that starts there: none
-	// where a text ends or where the term occurs in too few texts.
+	// where a text ends or where the term occurs in too few texts. Level 0 has
+	// the corpus itself.
 	grams []uint32
 	// prefix is the term without its last token, a number of the level before,
 	// and last is that token. Level 0 is the tokens and has neither.
@@ -61,12 +62,23 @@ type shard struct {
 	base                 int // of their numbers among all, before sorting
 }
 
-const docBlock = 512
-
-// key returns the term at a token, in two numbers.
-func (e *extender) key(at int) (prefix, last uint32, ok bool) {
-	prefix, last = e.short.grams[at], e.words.tokens[at+e.n]
-	return prefix, last, prefix != none && e.short.df[prefix] >= e.low && e.single.df[last] >= e.low
+// each calls do for the terms of some texts, in two numbers, with their places.
+func (e *extender) each(lo, hi int, do func(at int, prefix, last uint32)) {
+	singleDF, shortDF, low := e.single.df, e.short.df, e.low
+	for d := lo; d < hi; d++ {
+		words := e.words.doc(d)
+		start := e.words.starts[d]
+		prefixes := words
+		if e.short.grams != nil {
+			prefixes = e.short.grams[start : start+len(words)]
+		}
+		for i := 0; i+e.n < len(words); i++ {
+			prefix, last := prefixes[i], words[i+e.n]
+			if prefix != none && shortDF[prefix] >= low && singleDF[last] >= low {
+				do(start+i, prefix, last)
+			}
+		}
+	}
 }
 
 func (e *extender) shard(prefix, last uint32) uint64 {
@@ -76,7 +88,7 @@ func (e *extender) shard(prefix, last uint32) uint64 {
 // extend returns the next level. buffer is reused when it is large enough; what
 // it has become is returned.
 func (e *extender) extend(ctx context.Context, buffer []posting) (*level, []posting, error) {
-	e.bits = shardBits(len(e.words.tokens))
+	e.bits = shardBits(e.words.tokens())
 	if err := e.deal(ctx, buffer); err != nil {
 		return nil, nil, err
 	}
@@ -92,7 +104,7 @@ func (e *extender) extend(ctx context.Context, buffer []posting) (*level, []post
 	if err != nil {
 		return nil, nil, err
 	}
-	l.grams = make([]uint32, len(e.words.tokens))
+	l.grams = make([]uint32, e.words.tokens())
 	for i := range l.grams {
 		l.grams[i] = none
 	}
@@ -113,18 +125,9 @@ func (e *extender) deal(ctx context.Context, buffer []posting) error {
 	docs, shards := e.words.docs(), 1<<e.bits
 	blocks := (docs + docBlock - 1) / docBlock
 	counts := make([]int, blocks*shards)
-	each := func(lo, hi int, do func(at int, prefix, last uint32)) {
-		for d := lo; d < hi; d++ {
-			for at, to := e.words.starts[d], e.words.starts[d+1]-e.n; at < to; at++ {
-				if prefix, last, ok := e.key(at); ok {
-					do(at, prefix, last)
-				}
-			}
-		}
-	}
 	err := parallel.Blocks(ctx, docs, docBlock, e.workers, func(lo, hi int) error {
 		mine := counts[lo/docBlock*shards:][:shards]
-		each(lo, hi, func(_ int, prefix, last uint32) { mine[e.shard(prefix, last)]++ })
+		e.each(lo, hi, func(_ int, prefix, last uint32) { mine[e.shard(prefix, last)]++ })
 		return nil
 	})
 	if err != nil {
@@ -145,7 +148,7 @@ func (e *extender) deal(ctx context.Context, buffer []posting) error {
 	e.all = buffer[:total]
 	return parallel.Blocks(ctx, docs, docBlock, e.workers, func(lo, hi int) error {
 		next := counts[lo/docBlock*shards:][:shards]
-		each(lo, hi, func(at int, prefix, last uint32) {
+		e.each(lo, hi, func(at int, prefix, last uint32) {
 			s := e.shard(prefix, last)
 			e.all[next[s]] = posting{prefix, last, uint32(at)}
 			next[s]++

@@ -232,6 +232,33 @@ func (a *npyArray) integers() ([]int64, error) {
 	return out, nil
 }
 
+// columns returns integers from 0 to below limit.
+func (a *npyArray) columns(limit int64) ([]int32, error) {
+	if a.descr == "<i4" {
+		out := make([]int32, len(a.data)/4)
+		for i := range out {
+			x := int32(binary.LittleEndian.Uint32(a.data[4*i:]))
+			if x < 0 || int64(x) >= limit {
+				return nil, fmt.Errorf("column %d of %d", x, limit)
+			}
+			out[i] = x
+		}
+		return out, nil
+	}
+	wide, err := a.integers()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]int32, len(wide))
+	for i, x := range wide {
+		if x < 0 || x >= limit {
+			return nil, fmt.Errorf("column %d of %d", x, limit)
+		}
+		out[i] = int32(x)
+	}
+	return out, nil
+}
+
 func (a *npyArray) floats() ([]float64, error) {
 	switch a.descr {
 	case "<f8":

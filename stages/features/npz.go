@@ -17,49 +17,90 @@ import (
 // WriteNPZ writes a matrix as scipy.sparse.save_npz lays it out, without
 // compression: the matrix is stored in a cache that has its own ideas on that.
 // The bytes depend on the matrix alone.
-func WriteNPZ(w io.Writer, m *CSR) error {
+func WriteNPZ(w io.Writer, m *CSR) error { return writeNPZ(w, m, false) }
+
+// writeNPZ writes the values as float64, or rounded to float32.
+func writeNPZ(w io.Writer, m *CSR, single bool) error {
 	z := zip.NewWriter(w)
-	entry := func(name, descr string, shape []int, n, size int, put func(i int, to []byte)) error {
-		data := npyHeader(descr, shape...)
-		head := len(data)
-		data = append(data, make([]byte, n*size)...)
-		for i := range n {
-			put(i, data[head+i*size:])
-		}
-		f, err := z.CreateRaw(&zip.FileHeader{
-			Name:               name + ".npy",
-			Method:             zip.Store,
-			CRC32:              crc32.ChecksumIEEE(data),
-			CompressedSize64:   uint64(len(data)),
-			UncompressedSize64: uint64(len(data)),
-			ModifiedDate:       1<<5 | 1, //nolint:staticcheck // CreateRaw takes no other; 1980-01-01, the first day a zip can name
-		})
-		if err != nil {
-			return err
-		}
-		_, err = f.Write(data)
-		return err
-	}
-	put64 := func(x uint64, to []byte) { binary.LittleEndian.PutUint64(to, x) }
 	// SciPy wants both index arrays in one type: 32 bits while they suffice.
-	index, width := "<i4", 4
-	putIndex := func(x int64, to []byte) { binary.LittleEndian.PutUint32(to, uint32(x)) }
+	index := "<i4"
 	if len(m.Data) > math.MaxInt32 {
-		index, width = "<i8", 8
-		putIndex = func(x int64, to []byte) { binary.LittleEndian.PutUint64(to, uint64(x)) }
+		index = "<i8"
 	}
+	indices := func(i int, to []byte) { binary.LittleEndian.PutUint32(to, uint32(m.Indices[i])) }
+	indptr := func(i int, to []byte) { binary.LittleEndian.PutUint32(to, uint32(m.Indptr[i])) }
+	if index == "<i8" {
+		indices = func(i int, to []byte) { binary.LittleEndian.PutUint64(to, uint64(m.Indices[i])) }
+		indptr = func(i int, to []byte) { binary.LittleEndian.PutUint64(to, uint64(m.Indptr[i])) }
+	}
+	value, values := "<f8", func(i int, to []byte) { binary.LittleEndian.PutUint64(to, math.Float64bits(m.Data[i])) }
+	if single {
+		value = "<f4"
+		values = func(i int, to []byte) { binary.LittleEndian.PutUint32(to, math.Float32bits(float32(m.Data[i]))) }
+	}
+	shape := [2]int{m.Rows, m.Cols}
 	err := errors.Join(
-		entry("indices", index, []int{len(m.Indices)}, len(m.Indices), width, func(i int, to []byte) { putIndex(int64(m.Indices[i]), to) }),
-		entry("indptr", index, []int{len(m.Indptr)}, len(m.Indptr), width, func(i int, to []byte) { putIndex(m.Indptr[i], to) }),
-		entry("format", "|S3", nil, 1, 3, func(_ int, to []byte) { copy(to, "csr") }),
-		entry("shape", "<i8", []int{2}, 2, 8, func(i int, to []byte) { put64(uint64([2]int{m.Rows, m.Cols}[i]), to) }),
-		entry("data", "<f8", []int{len(m.Data)}, len(m.Data), 8, func(i int, to []byte) { put64(math.Float64bits(m.Data[i]), to) }),
+		writeEntry(z, "indices", index, []int{len(m.Indices)}, indices),
+		writeEntry(z, "indptr", index, []int{len(m.Indptr)}, indptr),
+		writeEntry(z, "format", "|S3", nil, func(_ int, to []byte) { copy(to, "csr") }),
+		writeEntry(z, "shape", "<i8", []int{2}, func(i int, to []byte) { binary.LittleEndian.PutUint64(to, uint64(shape[i])) }),
+		writeEntry(z, "data", value, []int{len(m.Data)}, values),
 		z.Close(),
 	)
 	if err != nil {
 		return fmt.Errorf("write matrix: %w", err)
 	}
 	return nil
+}
+
+// writeEntry writes one array, whose elements put encodes one by one. The
+// archive has the size and the checksum before the data, so the array is encoded
+// twice, through a small buffer: it may be most of what is in memory.
+func writeEntry(z *zip.Writer, name, descr string, shape []int, put func(i int, to []byte)) error {
+	a := npyArray{descr: descr, shape: shape}
+	width, err := a.itemSize()
+	if err != nil {
+		return err
+	}
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	head := npyHeader(descr, shape...)
+	buffer := make([]byte, min(n, 1<<13)*width)
+	encode := func(w io.Writer) error {
+		if _, err := w.Write(head); err != nil {
+			return err
+		}
+		for lo := 0; lo < n; {
+			size := 0
+			for ; size < len(buffer) && lo < n; size += width {
+				put(lo, buffer[size:])
+				lo++
+			}
+			if _, err := w.Write(buffer[:size]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	sum := crc32.NewIEEE()
+	if err := encode(sum); err != nil {
+		return err
+	}
+	size := uint64(len(head) + n*width)
+	f, err := z.CreateRaw(&zip.FileHeader{
+		Name:               name + ".npy",
+		Method:             zip.Store,
+		CRC32:              sum.Sum32(),
+		CompressedSize64:   size,
+		UncompressedSize64: size,
+		ModifiedDate:       1<<5 | 1, //nolint:staticcheck // CreateRaw takes no other; 1980-01-01, the first day a zip can name
+	})
+	if err != nil {
+		return err
+	}
+	return encode(f)
 }
 
 // maxArray bounds one array of a matrix that is read, in bytes.
@@ -134,9 +175,19 @@ func readNPZ(r io.ReaderAt, size int64) (*CSR, error) {
 	}
 	shape := integers("shape")
 	indptr := integers("indptr")
-	indices := integers("indices")
 	if err != nil {
 		return nil, err
+	}
+	if len(shape) != 2 || shape[0] < 0 || shape[1] < 0 || shape[0] > math.MaxInt32 || shape[1] > math.MaxInt32 {
+		return nil, fmt.Errorf("shape %v: want two dimensions of at most %d", shape, math.MaxInt32)
+	}
+	columns, err := array("indices")
+	if err != nil {
+		return nil, err
+	}
+	indices, err := columns.columns(shape[1])
+	if err != nil {
+		return nil, fmt.Errorf("indices: %w", err)
 	}
 	values, err := array("data")
 	if err != nil {
@@ -146,16 +197,7 @@ func readNPZ(r io.ReaderAt, size int64) (*CSR, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
-	if len(shape) != 2 || shape[0] < 0 || shape[1] < 0 || shape[0] > math.MaxInt32 || shape[1] > math.MaxInt32 {
-		return nil, fmt.Errorf("shape %v: want two dimensions of at most %d", shape, math.MaxInt32)
-	}
-	m := &CSR{Rows: int(shape[0]), Cols: int(shape[1]), Indptr: indptr, Indices: make([]int32, len(indices)), Data: data}
-	for i, c := range indices {
-		if c < 0 || c >= shape[1] {
-			return nil, fmt.Errorf("column %d of %d", c, shape[1])
-		}
-		m.Indices[i] = int32(c)
-	}
+	m := &CSR{Rows: int(shape[0]), Cols: int(shape[1]), Indptr: indptr, Indices: indices, Data: data}
 	for i, x := range data {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return nil, fmt.Errorf("value %d is %v", i, x)

@@ -34,11 +34,13 @@ func (v *Vectorizer) occurrences(doc string, words []string, yield func(column i
 	if a.kind == CharWBAnalyzer {
 		for i, w := range words {
 			a.split(w, &s.tokens, true)
-			a.terms(&s.tokens, func(term []byte) {
+			starts, ends := a.terms(&s.tokens)
+			for k, start := range starts {
+				term := s.tokens.text[start:ends[k]]
 				if c, ok := column(term); ok {
 					yield(c, term, i, i+1)
 				}
-			})
+			}
 		}
 		return
 	}

@@ -15,8 +15,9 @@ import (
 type Row struct {
 	Indices []int32
 	Data    []float64
-	// Terms is how many terms the text has, and Unknown how many of these the
-	// vocabulary lacks.
+	// Terms is the number of terms of the text, each as often as it occurs,
+	// and Unknown the number of those that are not in the vocabulary. Of a
+	// union they are the sums over its parts.
 	Terms, Unknown int
 }
 
@@ -139,9 +140,6 @@ func normalize(row []float64, norm string) {
 	}
 }
 
-// blockRows is how many texts one step of work takes.
-const blockRows = 256
-
 // rowScratch is what making rows works in.
 type rowScratch struct {
 	tokens      tokens
@@ -176,7 +174,7 @@ func (c *counted) matrix(ctx context.Context, w *weights, cols, nnz, workers int
 	})
 	defer stop()
 	var pool sync.Pool
-	err := parallel.Blocks(ctx, rows, blockRows, workers, func(lo, hi int) error {
+	err := parallel.Blocks(ctx, rows, docBlock, workers, func(lo, hi int) error {
 		s, _ := pool.Get().(*rowScratch)
 		if s == nil {
 			s = new(rowScratch)
@@ -190,7 +188,7 @@ func (c *counted) matrix(ctx context.Context, w *weights, cols, nnz, workers int
 		}
 		mu.Lock()
 		// Blocks are begun in order, so the one whose turn it is is being worked at.
-		for block != lo/blockRows && ctx.Err() == nil {
+		for block != lo/docBlock && ctx.Err() == nil {
 			turn.Wait()
 		}
 		if err := ctx.Err(); err != nil {
@@ -232,13 +230,16 @@ func (c *counted) columns(d int, s *rowScratch) {
 		}
 		return
 	}
-	from, to := c.corpus.starts[d], c.corpus.starts[d+1]
 	for n := range c.levels {
 		l := &c.levels[n]
 		if l.column == nil {
 			continue
 		}
-		for _, id := range l.grams[from:to] {
+		grams := c.corpus.doc(d)
+		if l.grams != nil {
+			grams = l.grams[c.corpus.starts[d]:c.corpus.starts[d+1]]
+		}
+		for _, id := range grams {
 			if id != none && l.column[id] >= 0 {
 				s.cols = append(s.cols, l.column[id])
 			}

@@ -1,13 +1,12 @@
 package features
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-
-	"bytes"
 )
 
 // UnionConfig is the configuration of a [Union]. In JSON it is an array.
@@ -201,7 +200,7 @@ func (u *Union) Feature(column int32) (part, term string) {
 // Row sets r to the row of a text. It reuses what r has, so that a caller who
 // keeps r makes rows without allocating.
 func (u *Union) Row(doc string, r *Row) {
-	r.Indices, r.Data, r.Terms, r.Unknown = r.Indices[:0], r.Data[:0], 0, 0
+	*r = Row{Indices: r.Indices[:0], Data: r.Data[:0]}
 	u.appendRow(doc, r)
 }
 

@@ -96,7 +96,7 @@ func (v *Vectorizer) IDF() []float64 { return v.weights.idf }
 // Row sets r to the row of a text. It reuses what r has, so that a caller who
 // keeps r makes rows without allocating.
 func (v *Vectorizer) Row(doc string, r *Row) {
-	r.Indices, r.Data, r.Terms, r.Unknown = r.Indices[:0], r.Data[:0], 0, 0
+	*r = Row{Indices: r.Indices[:0], Data: r.Data[:0]}
 	v.appendRow(doc, r)
 }
 
@@ -104,26 +104,26 @@ func (v *Vectorizer) appendRow(doc string, r *Row) {
 	s := v.scratch.Get().(*rowScratch)
 	s.cols = s.cols[:0]
 	v.analyzer.split(doc, &s.tokens, true)
+	starts, ends := v.analyzer.terms(&s.tokens)
+	text := s.tokens.text
+	r.Terms += len(starts)
 	if v.vocabulary == nil {
-		v.analyzer.terms(&s.tokens, func(term []byte) {
-			column, negative := v.hasher.column(term)
+		for i, start := range starts {
+			column, negative := v.hasher.column(text[start:ends[i]])
 			column <<= 1
 			if negative {
 				column |= 1
 			}
 			s.cols = append(s.cols, column)
-		})
-		r.Terms += len(s.cols)
+		}
 		v.hasher.row(v.weights.config, s.cols, s.room(), r)
 	} else {
-		v.analyzer.terms(&s.tokens, func(term []byte) {
-			r.Terms++
-			if c, ok := v.vocabulary.Lookup(term); ok {
+		for i, start := range starts {
+			if c, ok := v.vocabulary.Lookup(text[start:ends[i]]); ok {
 				s.cols = append(s.cols, c)
-			} else {
-				r.Unknown++
 			}
-		})
+		}
+		r.Unknown += len(starts) - len(s.cols)
 		v.weights.weigh(s.cols, s.room(), r)
 	}
 	v.scratch.Put(s)
@@ -142,13 +142,22 @@ func transform(ctx context.Context, docs []string, cols, workers int, progress f
 		row  Row
 		ends []int
 	}
-	blocks := make([]block, (len(docs)+blockRows-1)/blockRows)
-	err := parallel.Blocks(ctx, len(docs), blockRows, workers, func(lo, hi int) error {
-		b := &blocks[lo/blockRows]
-		for _, d := range docs[lo:hi] {
-			add(d, &b.row)
-			b.ends = append(b.ends, len(b.row.Data))
+	blocks := make([]block, (len(docs)+docBlock-1)/docBlock)
+	var pool sync.Pool
+	err := parallel.Blocks(ctx, len(docs), docBlock, workers, func(lo, hi int) error {
+		r, _ := pool.Get().(*Row)
+		if r == nil {
+			r = new(Row)
 		}
+		r.Indices, r.Data = r.Indices[:0], r.Data[:0]
+		b := &blocks[lo/docBlock]
+		for _, d := range docs[lo:hi] {
+			add(d, r)
+			b.ends = append(b.ends, len(r.Data))
+		}
+		b.row.Indices = append(make([]int32, 0, len(r.Indices)), r.Indices...)
+		b.row.Data = append(make([]float64, 0, len(r.Data)), r.Data...)
+		pool.Put(r)
 		if progress != nil {
 			progress(hi - lo)
 		}

@@ -5,78 +5,73 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/flowrepro/flow/stages/features"
 )
-
-// The penalties.
-const (
-	L2 = "l2"
-	L1 = "l1"
-)
-
-// The solvers of the L2 problem, by scikit-learn's names. L1 has one of its own.
-const (
-	LBFGS    = "lbfgs"     // gonum's limited-memory BFGS
-	NewtonCG = "newton-cg" // truncated Newton: fewer, costlier iterations
-)
-
-// Options of Fit.
-type Options struct {
-	// Penalty is L2 or L1.
-	Penalty string
-	// Solver is LBFGS or NewtonCG; it does not count for L1.
-	Solver string
-	// C weighs the data against the penalty.
-	C float64
-	// Intercept fits b; otherwise it is 0.
-	Intercept bool
-	// Tol is the norm of the gradient, relative to that at the start, at
-	// which the fit has converged. For L1 it is that of the violation of the
-	// optimality conditions.
-	Tol float64
-	// MaxIter bounds the outer iterations.
-	MaxIter int
-	// Workers bounds the goroutines; below 1 means one for each processor.
-	Workers int
-	// Progress, when not nil, is told of each outer iteration.
-	Progress func(iteration int)
-}
-
-// DefaultOptions are L2, C 1, with an intercept.
-func DefaultOptions() Options {
-	return Options{Penalty: L2, Solver: LBFGS, C: 1, Intercept: true, Tol: 1e-4, MaxIter: 1000}
-}
-
-// Check reports the first option that makes no sense.
-func (o Options) Check() error {
-	switch {
-	case o.Penalty != L1 && o.Penalty != L2:
-		return fmt.Errorf("penalty %q: want l1 or l2", o.Penalty)
-	case o.Solver != LBFGS && o.Solver != NewtonCG:
-		return fmt.Errorf("solver %q: want lbfgs or newton-cg", o.Solver)
-	case !(o.C > 0) || math.IsInf(o.C, 1):
-		return fmt.Errorf("C %v: want a positive number", o.C)
-	case !(o.Tol > 0 && o.Tol < 1):
-		return fmt.Errorf("tol %v: want a number between 0 and 1", o.Tol)
-	case o.MaxIter < 1:
-		return fmt.Errorf("max_iter %d: want at least 1", o.MaxIter)
-	}
-	return nil
-}
 
 // Result is a fitted model and how the fit went.
 type Result struct {
 	Coef      []float64
 	Intercept float64
-	// Objective is the value reached, Violation the relative norm that Tol
-	// bounds.
-	Objective, Violation float64
-	Iterations           int
+	// Objective is the value reached. With NaiveBayes it is that of the scaled
+	// columns.
+	Objective float64
+	// Violation is what is left of the optimality conditions, Bound what Tol
+	// allowed, in the measure of the solver.
+	Violation, Bound float64
+	Iterations       int
 	// Converged is false when MaxIter came first or no step made progress.
 	Converged bool
 	// NonZero is the number of coefficients that are not 0.
 	NonZero int
+	// start is where a warm start continues: before the naive-Bayes scale.
+	start []float64
+}
+
+// Warning says in numbers that the fit did not converge; it is empty when the
+// fit did.
+func (r *Result) Warning() string {
+	if r.Converged {
+		return ""
+	}
+	return fmt.Sprintf("not converged after %d iterations: violation %.3g, wanted at most %.3g", r.Iterations, r.Violation, r.Bound)
+}
+
+// Problem is a matrix with labels, ready for several fits. It is safe for
+// concurrent use.
+type Problem struct {
+	x       *features.CSR
+	y       []float64 // ±1
+	count   [2]int
+	workers int
+
+	mu sync.Mutex
+	// plain is the matrix as it is; scaled is the one for the last NaiveBayes
+	// asked for, with the ratios.
+	plain, scaled *matrix
+	scaledBy      NaiveBayes
+	ratio         []float64
+}
+
+// NewProblem checks rows and labels, which are 1 and 0. Workers below 1 means
+// one for each processor. The matrix must not be changed afterwards.
+func NewProblem(x *features.CSR, y []int, workers int) (*Problem, error) {
+	if len(y) != x.Rows {
+		return nil, fmt.Errorf("fit: %d labels for %d rows", len(y), x.Rows)
+	}
+	p := &Problem{x: x, y: make([]float64, len(y)), workers: workers}
+	for i, l := range y {
+		if l != 0 && l != 1 {
+			return nil, fmt.Errorf("fit: label %d of row %d: want 0 or 1", l, i)
+		}
+		p.count[l]++
+		p.y[i] = float64(2*l - 1)
+	}
+	if p.count[0] == 0 || p.count[1] == 0 {
+		return nil, errors.New("fit: all rows have the same label")
+	}
+	return p, nil
 }
 
 // Fit trains on the rows of x with labels 1 and 0. The result depends on x, y
@@ -85,60 +80,136 @@ func Fit(ctx context.Context, x *features.CSR, y []int, o Options) (*Result, err
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}
-	if len(y) != x.Rows {
-		return nil, fmt.Errorf("fit: %d labels for %d rows", len(y), x.Rows)
-	}
-	var count [2]int
-	sign := make([]float64, len(y))
-	for i, l := range y {
-		if l != 0 && l != 1 {
-			return nil, fmt.Errorf("fit: label %d of row %d: want 0 or 1", l, i)
-		}
-		count[l]++
-		sign[i] = float64(2*l - 1)
-	}
-	if count[0] == 0 || count[1] == 0 {
-		return nil, errors.New("fit: all rows have the same label")
-	}
-	p := &problem{x: newMatrix(x, o.Workers), y: sign, o: o}
-	var r *Result
-	var err error
-	switch {
-	case o.Penalty == L1:
-		r, err = p.coordinates(ctx)
-	case o.Solver == NewtonCG:
-		r, err = p.newton(ctx)
-	default:
-		r, err = p.lbfgs(ctx)
-	}
+	p, err := NewProblem(x, y, o.Workers)
 	if err != nil {
 		return nil, err
 	}
+	return p.Fit(ctx, o)
+}
+
+// Fit trains with the given options; their Workers do not count.
+func (p *Problem) Fit(ctx context.Context, o Options) (*Result, error) {
+	if err := o.Check(); err != nil {
+		return nil, fmt.Errorf("fit: %w", err)
+	}
+	if s := o.Start; s != nil && len(s.Coef) != p.x.Cols {
+		return nil, fmt.Errorf("fit: start has %d coefficients for %d columns", len(s.Coef), p.x.Cols)
+	}
+	if math.IsInf(o.C, 1) && o.Penalty == L2 {
+		o.Penalty = None
+	}
+	t := &task{y: p.y, o: o}
+	t.weigh(p.count)
+	var ratio []float64
+	var err error
+	if o.Dual {
+		// By rows alone.
+		var x *features.CSR
+		if x, ratio, err = p.rows(o.NaiveBayes); err != nil {
+			return nil, err
+		}
+		t.x = &matrix{CSR: x, workers: p.workers}
+	} else if t.x, ratio, err = p.matrix(ctx, o.NaiveBayes); err != nil {
+		return nil, err
+	}
+	var r *Result
+	switch {
+	case o.Dual:
+		r, err = t.dual(ctx)
+	case t.lasso > 0:
+		r, err = t.coordinates(ctx)
+	case o.Solver == LBFGS:
+		r, err = t.lbfgs(ctx)
+	default:
+		r, err = t.newton(ctx, nil)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fit: %w", err)
+	}
+	r.finish(o.NaiveBayes, ratio)
 	for _, w := range r.Coef {
 		if math.IsNaN(w) || math.IsInf(w, 0) {
 			return nil, errors.New("fit: diverged; the features are too large")
 		}
-		if w != 0 {
-			r.NonZero++
-		}
+	}
+	if math.IsNaN(r.Intercept) || math.IsInf(r.Intercept, 0) {
+		return nil, errors.New("fit: diverged; the features are too large")
 	}
 	return r, nil
 }
 
-// problem is what both solvers minimize.
-type problem struct {
-	x *matrix
-	y []float64 // ±1
-	o Options
+// finish puts the ratios into the coefficients.
+func (r *Result) finish(nb *NaiveBayes, ratio []float64) {
+	r.start = r.Coef
+	if nb != nil {
+		r.Coef = make([]float64, len(r.start))
+		var mean float64
+		for _, w := range r.start {
+			mean += math.Abs(w)
+		}
+		mean /= float64(max(1, len(r.start)))
+		for j, w := range r.start {
+			r.Coef[j] = ratio[j] * (float64(nb.Beta*w) + float64((1-nb.Beta)*mean))
+		}
+	}
+	for _, w := range r.Coef {
+		if w != 0 {
+			r.NonZero++
+		}
+	}
 }
 
-// reached reports whether a violation of the optimality conditions is small
-// enough, and its size relative to first, that at the start. What rounding
-// leaves of 0 counts as 0: a fit may start at the minimum.
-func (p *problem) reached(violation, first float64) (relative float64, ok bool) {
-	if violation <= 1e-14*p.o.C*float64(len(p.y)) {
-		return 0, true
+// Path fits the same options at each C of cs, in order, each fit starting
+// where the last ended. Ascending values are quickest.
+func (p *Problem) Path(ctx context.Context, o Options, cs []float64) ([]*Result, error) {
+	out := make([]*Result, len(cs))
+	for i, c := range cs {
+		o.C = c
+		r, err := p.Fit(ctx, o)
+		if err != nil {
+			return nil, fmt.Errorf("C %v: %w", c, err)
+		}
+		out[i], o.Start = r, r
 	}
-	relative = violation / first
-	return relative, relative <= p.o.Tol
+	return out, nil
+}
+
+// matrix returns the matrix by rows and columns, scaled by the ratios if there
+// are any.
+func (p *Problem) matrix(ctx context.Context, nb *NaiveBayes) (*matrix, []float64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var err error
+	if nb == nil {
+		if p.plain == nil {
+			p.plain, err = newMatrix(ctx, p.x, p.workers)
+		}
+		return p.plain, nil, err
+	}
+	key := NaiveBayes{Alpha: nb.Alpha, Binary: nb.Binary}
+	if p.scaled == nil || p.scaledBy != key {
+		x, ratio, err := p.rows(nb)
+		if err != nil {
+			return nil, nil, err
+		}
+		m, err := newMatrix(ctx, x, p.workers)
+		if err != nil {
+			return nil, nil, err
+		}
+		p.scaled, p.scaledBy, p.ratio = m, key, ratio
+	}
+	return p.scaled, p.ratio, nil
+}
+
+// rows is matrix by rows alone.
+func (p *Problem) rows(nb *NaiveBayes) (*features.CSR, []float64, error) {
+	if nb == nil {
+		return p.x, nil, nil
+	}
+	ratio, err := logCountRatio(p.x, p.y, nb.Alpha, nb.Binary)
+	if err != nil {
+		return nil, nil, err
+	}
+	x, err := ScaleColumns(p.x, ratio)
+	return x, ratio, err
 }

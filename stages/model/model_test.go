@@ -130,7 +130,7 @@ func TestPredictAsMatrix(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, text := range texts {
-		if got := m.Predict(text); got.LogOdds != z[i] || got != all[i] {
+		if got := m.Predict(text); math.Abs(got.LogOdds-z[i]) > 1e-13*max(1, math.Abs(z[i])) || got != all[i] {
 			t.Errorf("%.20q: %v by text, %v by row, %v of many", text, got.LogOdds, z[i], all[i].LogOdds)
 		}
 	}

@@ -1,0 +1,205 @@
+package linear
+
+import (
+	"context"
+	"math"
+
+	"github.com/flowrepro/flow/stages/features"
+	"github.com/flowrepro/flow/stages/internal/portable"
+)
+
+// dualState is a point of the dual of an L2 task: one variable a row, from 0
+// to the row's cost, and the coefficients that follow from them,
+//
+//	w = Σ αᵢ yᵢ xᵢ
+//
+// with the intercept as the coefficient of a column of its own.
+type dualState struct {
+	w []float64
+	// v is the coefficient of the intercept's column, whose value is scale; 0
+	// means no intercept.
+	v, scale float64
+	random   random
+	// inner is how precisely one variable is optimized.
+	inner, leastInner float64
+}
+
+// dualRow is a row's part of the dual point. alpha and its complement to cost
+// are both kept, since either may be tiny.
+type dualRow struct {
+	alpha, rest float64
+}
+
+func newDualState(cols int, o Options) *dualState {
+	s := &dualState{w: make([]float64, cols), random: newRandom(o.Seed), inner: 1e-2, leastInner: min(1e-8, o.Tol)}
+	if o.Intercept {
+		s.scale = o.InterceptScaling
+	}
+	return s
+}
+
+// dual minimizes an L2 task by coordinate descent in the dual (Yu, Huang and
+// Lin, "Dual Coordinate Descent Methods for Logistic Regression and Maximum
+// Entropy Models", 2011). It needs the matrix by rows alone.
+func (t *task) dual(ctx context.Context) (*Result, error) {
+	x := t.x.CSR
+	s := newDualState(x.Cols, t.o)
+	rows := make([]dualRow, x.Rows)
+	if t.o.Start != nil {
+		if err := s.follow(ctx, t, rows); err != nil {
+			return nil, err
+		}
+	} else {
+		for i := range rows {
+			rows[i].begin(t.cost(t.y[i]))
+		}
+	}
+	s.join(x, t.y, rows)
+	squares := s.squares(x)
+	order := make([]int32, x.Rows)
+	for i := range order {
+		order[i] = int32(i)
+	}
+	r := &Result{Bound: t.o.Tol}
+	for r.Iterations < t.o.MaxIter && !r.Converged {
+		r.Iterations++
+		t.tick(r.Iterations)
+		violation, err := s.sweep(ctx, x, t.y, squares, rows, order, t.costs)
+		if err != nil {
+			return nil, err
+		}
+		r.Violation = violation
+		r.Converged = violation <= t.o.Tol
+	}
+	r.Coef, r.Intercept = s.w, float64(s.v*s.scale)
+	z := make([]float64, x.Rows)
+	if err := t.decide(ctx, r.Coef, r.Intercept, z); err != nil {
+		return nil, err
+	}
+	loss, err := t.loss(ctx, z)
+	if err != nil {
+		return nil, err
+	}
+	r.Objective = loss + t.penalty(r.Coef, r.Intercept)
+	return r, nil
+}
+
+// begin puts a row's variable close to 0, where the dual objective is defined.
+func (d *dualRow) begin(cost float64) {
+	d.alpha = min(0.001*cost, 1e-8)
+	d.rest = cost - d.alpha
+}
+
+// follow starts at the dual point that belongs to the primal start: αᵢ is the
+// cost times the probability of the other label.
+func (s *dualState) follow(ctx context.Context, t *task, rows []dualRow) error {
+	w, b := t.start()
+	z := make([]float64, len(rows))
+	if err := t.decide(ctx, w, b, z); err != nil {
+		return err
+	}
+	for i := range rows {
+		c := t.cost(t.y[i])
+		least := min(0.001*c, 1e-8)
+		q := float64(c * portable.Sigmoid(-t.y[i]*z[i]))
+		rows[i] = dualRow{alpha: max(q, least), rest: max(c-q, least)}
+	}
+	return nil
+}
+
+// join adds the rows to w.
+func (s *dualState) join(x *features.CSR, y []float64, rows []dualRow) {
+	for i := range x.Rows {
+		cols, vals := x.Row(i)
+		f := float64(rows[i].alpha * y[i])
+		addSparse(f, cols, vals, s.w)
+		s.v += float64(f * s.scale)
+	}
+}
+
+// squares returns the squared lengths of the rows.
+func (s *dualState) squares(x *features.CSR) []float64 {
+	out := make([]float64, x.Rows)
+	for i := range out {
+		_, vals := x.Row(i)
+		sum := float64(s.scale * s.scale)
+		for _, v := range vals {
+			sum += float64(v * v)
+		}
+		out[i] = sum
+	}
+	return out
+}
+
+// sweep optimizes each row's variable once, in random order, and returns the
+// largest violation that it found.
+func (s *dualState) sweep(ctx context.Context, x *features.CSR, y, squares []float64, rows []dualRow, order []int32, costs [2]float64) (float64, error) {
+	s.random.shuffle(order)
+	var largest float64
+	steps := 0
+	for k, i := range order {
+		if k&1023 == 0 {
+			if err := ctx.Err(); err != nil {
+				return 0, err
+			}
+		}
+		cost := costs[0]
+		if y[i] > 0 {
+			cost = costs[1]
+		}
+		cols, vals := x.Row(int(i))
+		margin := y[i] * (dotSparse(cols, vals, s.w) + float64(s.v*s.scale))
+		before := rows[i].alpha
+		violation, n := rows[i].improve(squares[i], margin, cost, s.inner)
+		largest = max(largest, violation)
+		steps += n
+		if n > 0 {
+			f := float64((rows[i].alpha - before) * y[i])
+			addSparse(f, cols, vals, s.w)
+			s.v += float64(f * s.scale)
+		}
+	}
+	if steps <= len(order)/10 {
+		s.inner = max(s.leastInner, 0.1*s.inner)
+	}
+	return largest, nil
+}
+
+// improve minimizes the dual by one variable with Newton's method, for a row
+// of the given squared length whose margin is y·(w·x + b). It works on the
+// smaller of the variable and its complement, which is where precision is
+// lost. It returns the violation before and the number of steps taken.
+func (d *dualRow) improve(square, margin, cost, precision float64) (violation float64, steps int) {
+	from, sign := d.alpha, 1.0
+	if float64(float64(0.5*square)*(d.rest-d.alpha))+margin < 0 {
+		from, sign = d.rest, -1
+	}
+	z := from
+	if cost-z < 0.5*cost {
+		z *= 0.1
+	}
+	slope := func() float64 {
+		return float64(square*(z-from)) + float64(sign*margin) + portable.Log(z/(cost-z))
+	}
+	g := slope()
+	violation = math.Abs(g)
+	for steps < 100 && math.Abs(g) >= precision {
+		next := z - g/(square+cost/(cost-z)/z)
+		if next <= 0 {
+			z *= 0.1
+		} else {
+			z = min(next, cost*(1-1e-15))
+		}
+		g = slope()
+		steps++
+	}
+	if steps == 0 {
+		return violation, 0
+	}
+	if sign > 0 {
+		d.alpha, d.rest = z, cost-z
+	} else {
+		d.alpha, d.rest = cost-z, z
+	}
+	return violation, steps
+}
