@@ -3,149 +3,151 @@ package dataset
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-	"unicode/utf8"
 )
 
-// Row is one labelled review.
-type Row struct {
-	Review string
-	// Label is 1 for a positive review and 0 for a negative one.
-	Label int
+// table is how a table of text is written.
+type table struct {
+	comma rune
+	// quotes tells that fields may be quoted.
+	quotes bool
 }
 
-// Stats count what a source held.
-type Stats struct {
-	// Rows were kept, Skipped have a sentiment that is neither positive nor
-	// negative.
-	Rows, Skipped int
-	// Positive is the number of kept rows with label 1.
-	Positive int
+// recordReader is what encoding/csv's Reader and lines have in common.
+type recordReader interface {
+	Read() ([]string, error)
+	FieldPos(field int) (line, column int)
 }
 
-// The columns of a source.
-const (
-	reviewColumn    = "review"
-	sentimentColumn = "sentiment"
-)
-
-// ReadFile reads a source. Progress, when not nil, is told how many bytes of
-// the file have been read.
-func ReadFile(ctx context.Context, path string, progress func(done, total int64)) ([]Row, Stats, error) {
-	f, err := os.Open(path) //nolint:gosec // the path is the stage's declared dependency
-	if err != nil {
-		return nil, Stats{}, fmt.Errorf("open source: %w", err)
+// readTable reads rows of a table whose first line names the columns.
+func readTable(ctx context.Context, r io.Reader, t table, b *builder) error {
+	limit := &recordLimit{r: r, max: b.source.Limits.withDefaults().Record}
+	var records recordReader
+	if t.quotes {
+		cr := csv.NewReader(limit)
+		cr.Comma, cr.ReuseRecord, cr.FieldsPerRecord = t.comma, true, -1
+		records = cr
+	} else {
+		records = &lines{lineReader{r: bufio.NewReaderSize(r, 1<<16), max: limit.max}, string(t.comma)}
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
-	var total int64
-	if fi, err := f.Stat(); err == nil {
-		if fi.IsDir() {
-			return nil, Stats{}, fmt.Errorf("read source %s: is a directory; want a CSV file", path)
+	header, err := records.Read()
+	switch {
+	case errors.Is(err, io.EOF):
+		return b.source.fail(fmt.Sprintf("want a first line with the columns %s and %s", b.source.text(), b.source.label()), "is empty")
+	case err != nil:
+		return err
+	}
+	width := len(header)
+	text, label, err := b.columns(header)
+	if err != nil {
+		return err
+	}
+	var quoteFault *csv.ParseError
+	for n := 0; ; n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
 		}
-		total = fi.Size()
+		limit.done = 0
+		record, err := records.Read()
+		var fault *csv.ParseError
+		switch {
+		case errors.Is(err, io.EOF):
+			if quoteFault != nil && quoteFault.Line > quoteFault.StartLine+1 {
+				return b.source.fail("close the quotation, double quotation marks inside of one, or set quoting: none",
+					"line %d: a quotation that begins here is never closed", quoteFault.StartLine)
+			}
+			return nil
+		case errors.As(err, &fault):
+			quoteFault = fault
+			if err := b.bad(fmt.Sprintf("line %d", fault.StartLine), "%v", fault.Err); err != nil {
+				return err
+			}
+			continue
+		case errors.Is(err, errRecordTooLong):
+			return b.source.fail("close the quotation that may begin there, or set quoting: none",
+				"a row after %d others is longer than %d bytes", n, limit.max)
+		case err != nil:
+			return err
+		}
+		quoteFault = nil
+		line, _ := records.FieldPos(0)
+		where := fmt.Sprintf("line %d", line)
+		if len(record) != width {
+			if err := b.bad(where, "%d fields, want %d", len(record), width); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := b.add(where, record[text], record[label]); err != nil {
+			return err
+		}
 	}
-	rows, stats, err := Read(ctx, &meter{r: f, total: total, report: progress})
-	if err != nil {
-		return nil, stats, fmt.Errorf("read source %s: %w", path, err)
-	}
-	return rows, stats, nil
 }
 
-type meter struct {
-	r           io.Reader
-	done, total int64
-	report      func(done, total int64)
+// columns finds the two columns by name.
+func (b *builder) columns(header []string) (text, label int, err error) {
+	text, label = -1, -1
+	for i, name := range header {
+		switch strings.TrimSpace(name) {
+		case b.source.text():
+			text = i
+		case b.source.label():
+			label = i
+		}
+	}
+	for _, c := range []struct {
+		name string
+		at   int
+	}{{b.source.text(), text}, {b.source.label(), label}} {
+		if c.at < 0 {
+			shown := header[:min(len(header), 20)]
+			return 0, 0, b.source.fail("name the columns: columns: {text: …, label: …}", "no column %q; columns are %.500q", c.name, shown)
+		}
+	}
+	return text, label, nil
 }
 
-func (m *meter) Read(p []byte) (int, error) {
-	n, err := m.r.Read(p)
-	m.done += int64(n)
-	if m.report != nil && n > 0 {
-		m.report(m.done, m.total)
+var errRecordTooLong = errors.New("row is too long")
+
+// recordLimit bounds what is read for one record. Its reader reads ahead, so
+// the bound is not exact.
+type recordLimit struct {
+	r         io.Reader
+	done, max int64
+}
+
+func (l *recordLimit) Read(p []byte) (int, error) {
+	if l.done > l.max {
+		return 0, errRecordTooLong
 	}
+	n, err := l.r.Read(p)
+	l.done += int64(n)
 	return n, err
 }
 
-// Read reads a source from a stream, which may be compressed with gzip.
-func Read(ctx context.Context, r io.Reader) ([]Row, Stats, error) {
-	br := bufio.NewReaderSize(r, 1<<18)
-	if magic, _ := br.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b {
-		z, err := gzip.NewReader(br)
-		if err != nil {
-			return nil, Stats{}, fmt.Errorf("decompress: %w", err)
-		}
-		br = bufio.NewReaderSize(z, 1<<18)
-	}
-	if mark, _ := br.Peek(3); bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
-		_, _ = br.Discard(3)
-	}
-	return readRows(ctx, br)
+// lines reads records without quotation: a line each. Empty lines are none.
+type lines struct {
+	lineReader
+	comma string
 }
 
-func readRows(ctx context.Context, r io.Reader) (rows []Row, stats Stats, err error) {
-	cr := csv.NewReader(r)
-	cr.ReuseRecord = true
-	header, err := cr.Read()
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil, stats, errors.New("empty; want a header with the columns review and sentiment")
-	case err != nil:
-		return nil, stats, err
-	}
-	review, sentiment := -1, -1
-	for i, name := range header {
-		switch strings.TrimSpace(name) {
-		case reviewColumn:
-			review = i
-		case sentimentColumn:
-			sentiment = i
-		}
-	}
-	if review < 0 || sentiment < 0 {
-		return nil, stats, fmt.Errorf("columns %q: want review and sentiment", header)
-	}
+func (l *lines) FieldPos(int) (line, column int) { return l.line, 1 }
+
+func (l *lines) Read() ([]string, error) {
 	for {
-		if len(rows)%1024 == 0 && ctx.Err() != nil {
-			return nil, stats, ctx.Err()
-		}
-		record, err := cr.Read()
-		if errors.Is(err, io.EOF) {
-			return rows, stats, nil
-		}
+		line, err := l.next()
 		if err != nil {
-			return nil, stats, err
+			return nil, err
 		}
-		label, ok := parseLabel(record[sentiment])
-		if !ok {
-			stats.Skipped++
-			continue
+		if s := strings.TrimRight(string(line), "\r\n"); s != "" {
+			return strings.Split(s, l.comma), nil
 		}
-		if !utf8.ValidString(record[review]) {
-			line, _ := cr.FieldPos(review)
-			return nil, stats, fmt.Errorf("line %d: review is not UTF-8", line)
-		}
-		// A record's fields share one string; cloning lets the rest go.
-		rows = append(rows, Row{Review: strings.Clone(record[review]), Label: label})
-		stats.Rows++
-		stats.Positive += label
 	}
-}
-
-func parseLabel(s string) (int, bool) {
-	switch s {
-	case "positive", "1":
-		return 1, true
-	case "negative", "0":
-		return 0, true
-	}
-	return 0, false
 }
 
 // Write writes rows as CSV with the columns review and sentiment, the latter
@@ -172,20 +174,17 @@ func Write(ctx context.Context, w io.Writer, rows []Row) error {
 	return cw.Error()
 }
 
-// Reviews returns the texts of rows in order.
-func Reviews(rows []Row) []string {
-	out := make([]string, len(rows))
-	for i, r := range rows {
-		out[i] = r.Review
-	}
-	return out
-}
+var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// Labels returns the labels of rows in order.
-func Labels(rows []Row) []int {
-	out := make([]int, len(rows))
-	for i, r := range rows {
-		out[i] = r.Label
+// skipMark passes over a byte order mark, and refuses text in UTF-16.
+func skipMark(br *bufio.Reader) error {
+	mark, _ := br.Peek(3)
+	switch {
+	case bytes.Equal(mark, byteOrderMark):
+		_, err := br.Discard(3)
+		return err
+	case bytes.HasPrefix(mark, []byte("\xff\xfe")), bytes.HasPrefix(mark, []byte("\xfe\xff")):
+		return errors.New("is UTF-16; convert it to UTF-8: iconv -f UTF-16 -t UTF-8")
 	}
-	return out
+	return nil
 }
