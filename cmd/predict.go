@@ -82,7 +82,7 @@ func (a *app) predict(ctx context.Context, f *predictFlags, args []string, given
 		}
 		return out.Flush()
 	}
-	var in io.Reader = a.stdin
+	in := a.stdin
 	if source != "" && source != "-" {
 		file, err := os.Open(source) //nolint:gosec // the user names the file
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -144,11 +145,11 @@ func TestOpenFaults(t *testing.T) {
 }
 
 // patched is a header with a change and the digest that it then should have.
-func patched(t testing.TB, data []byte, old, new string) []byte {
+func patched(t testing.TB, data []byte, from, to string) []byte {
 	t.Helper()
-	out := bytes.Replace(data, []byte(old), []byte(new), 1)
+	out := bytes.Replace(data, []byte(from), []byte(to), 1)
 	if bytes.Equal(out, data) {
-		t.Fatalf("no %q in the header", old)
+		t.Fatalf("no %q in the header", from)
 	}
 	return signed(out)
 }
@@ -496,3 +497,58 @@ func FuzzNumbers(f *testing.F) {
 }
 
 var _ features.Vocabulary = (*terms)(nil)
+
+// Files that are hashed in pieces are verified like the others.
+func TestLargeFiles(t *testing.T) {
+	list := make([]string, 300000)
+	for i := range list {
+		list[i] = "term number " + strconv.Itoa(i)
+	}
+	table, err := features.NewTable(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := features.New(features.DefaultConfig(), table, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := parts(t)
+	p.Union, p.Coef, p.Example = union(t, features.Part{Name: "terms", Vectorizer: v}), make([]float64, len(list)), ""
+	p.Coef[299999], p.Cleaning.Digits = 2, false
+	dir := written(t, p)
+	for _, open := range []func(string) (*Model, error){Open, OpenMapped} {
+		m, err := open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := m.Explain("Term number 299999", 0); e.LogOdds != 0.1 {
+			t.Errorf("%+v: single words are no terms here", e)
+		}
+		if c, ok := m.union.Parts()[0].Vocabulary().Lookup([]byte("term number 299999")); !ok || m.Coefficient(int(c)) != 2 {
+			t.Errorf("column %d, %v", c, ok)
+		}
+	}
+	for _, name := range []string{"terms-1.bin", "index-1.bin", "weights.bin"} {
+		data := []byte(read(t, dir, name))
+		if len(data) < wideFrom {
+			t.Fatalf("%s has %d bytes: not large", name, len(data))
+		}
+		path := filepath.Join(dir, name)
+		for _, at := range []int{0, len(data) / 2, len(data) - 1} {
+			data[at] ^= 4
+			if err := os.WriteFile(path, data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			for _, open := range []func(string) (*Model, error){Open, OpenMapped} {
+				var corrupt *CorruptError
+				if _, err := open(dir); !errors.As(err, &corrupt) || corrupt.Path != name {
+					t.Errorf("%s, byte %d: %v", name, at, err)
+				}
+			}
+			data[at] ^= 4
+		}
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

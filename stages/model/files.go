@@ -8,10 +8,13 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 
 	"github.com/zeebo/blake3"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/flowrepro/flow/internal/blake3wide"
 )
 
 // readBlock is how much of a file is read before it is hashed, while it is
@@ -44,24 +47,48 @@ func readHeader(root *os.Root) (*header, error) {
 	return h, err
 }
 
-// readFiles reads the files that keep names, or maps them, and verifies all,
-// several at a time.
+// readFiles reads the files that keep names, or maps them, and verifies all, on
+// all processors. Large files are hashed in pieces.
 func readFiles(root *os.Root, files []headerFile, keep map[string]bool, mapped bool) (map[string][]byte, error) {
 	// The largest first: they decide when the last one is done.
 	order := slices.Clone(files)
 	slices.SortStableFunc(order, func(a, b headerFile) int { return cmp.Compare(b.Size, a.Size) })
 	kept := make([][]byte, len(order))
+	var large []*largeFile
+	defer func() {
+		for _, l := range large {
+			_ = l.file.Close() // opened for reading
+		}
+	}()
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, f := range order {
-		g.Go(func() error {
-			data, err := readFile(root, f, keep[f.Path], mapped)
-			kept[i] = data
-			return err
-		})
+	for i, want := range order {
+		if !keep[want.Path] || want.Size < wideFrom || !blake3wide.Available() {
+			g.Go(func() error {
+				data, err := readFile(root, want, keep[want.Path], mapped)
+				kept[i] = data
+				return err
+			})
+			continue
+		}
+		l, err := openLarge(root, want, mapped)
+		if err != nil {
+			_ = g.Wait() // this error is as good as another
+			return nil, err
+		}
+		large = append(large, l)
+		kept[i] = l.data
+		for n := range l.pieces {
+			g.Go(func() error { return l.read(n) })
+		}
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
+	}
+	for _, l := range large {
+		if err := l.verify(); err != nil {
+			return nil, err
+		}
 	}
 	byPath := make(map[string][]byte, len(keep))
 	for i, f := range order {
@@ -72,8 +99,70 @@ func readFiles(root *os.Root, files []headerFile, keep map[string]bool, mapped b
 	return byPath, nil
 }
 
-// readFile verifies a file and returns its content when keep is set.
-func readFile(root *os.Root, want headerFile, keep, mapped bool) ([]byte, error) {
+// wideFrom is the size from which a file is worth several processors.
+const wideFrom = 2 << 20
+
+// largeFile is a file that is read and hashed in pieces, by any goroutine.
+type largeFile struct {
+	want   headerFile
+	file   *os.File
+	data   []byte
+	mapped bool
+	pieces []blake3wide.ChainingValue
+}
+
+func openLarge(root *os.Root, want headerFile, mapped bool) (*largeFile, error) {
+	f, err := openFile(root, want)
+	if err != nil {
+		return nil, err
+	}
+	l := &largeFile{want: want, file: f, pieces: make([]blake3wide.ChainingValue, blake3wide.Pieces(want.Size))}
+	if mapped {
+		l.data, err = mapFile(f, int(want.Size))
+		l.mapped = err == nil
+	}
+	if !l.mapped {
+		l.data = make([]byte, want.Size)
+	}
+	return l, nil
+}
+
+// read reads and hashes a piece.
+func (l *largeFile) read(n int) (err error) {
+	start := int64(n) * blake3wide.PieceSize
+	piece := l.data[start:min(start+blake3wide.PieceSize, l.want.Size)]
+	if l.mapped {
+		// A file that was cut meanwhile is an error as well.
+		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+		defer func() {
+			if r := recover(); r != nil {
+				if _, fault := r.(interface{ Addr() uintptr }); !fault {
+					panic(r)
+				}
+				err = &CorruptError{Path: l.want.Path, Want: l.want.BLAKE3}
+			}
+		}()
+	} else if k, err := l.file.ReadAt(piece, start); k < len(piece) {
+		if errors.Is(err, io.EOF) {
+			err = &CorruptError{Path: l.want.Path, Want: l.want.BLAKE3}
+		}
+		return err
+	}
+	l.pieces[n] = blake3wide.Piece(piece, int64(n))
+	return nil
+}
+
+func (l *largeFile) verify() error {
+	sum := blake3wide.Root(l.pieces)
+	if have := hex.EncodeToString(sum[:]); have != l.want.BLAKE3 {
+		return &CorruptError{Path: l.want.Path, Want: l.want.BLAKE3, Have: have}
+	}
+	return nil
+}
+
+// openFile opens a regular file of the size that is wanted: nothing is
+// allocated on the word of a header alone.
+func openFile(root *os.Root, want headerFile) (*os.File, error) {
 	fi, err := root.Stat(want.Path)
 	if err != nil {
 		return nil, err
@@ -81,11 +170,15 @@ func readFile(root *os.Root, want headerFile, keep, mapped bool) ([]byte, error)
 	if !fi.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: not a regular file", want.Path)
 	}
-	// The size first: nothing is allocated on the word of a header alone.
 	if fi.Size() != want.Size {
 		return nil, &CorruptError{Path: want.Path, Want: want.BLAKE3}
 	}
-	f, err := root.Open(want.Path)
+	return root.Open(want.Path)
+}
+
+// readFile verifies a file and returns its content when keep is set.
+func readFile(root *os.Root, want headerFile, keep, mapped bool) ([]byte, error) {
+	f, err := openFile(root, want)
 	if err != nil {
 		return nil, err
 	}
