@@ -19,8 +19,17 @@ func cpuTime() time.Duration {
 func peak() int64 {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	if runtime.GOOS == "darwin" {
-		return int64(u.Maxrss)
+	return peakOf(&u)
+}
+
+// peakOf returns that of a process that ended.
+func peakOf(usage any) int64 {
+	u, ok := usage.(*syscall.Rusage)
+	switch {
+	case !ok:
+		return 0
+	case runtime.GOOS == "darwin":
+		return int64(u.Maxrss) //nolint:unconvert // 32 bits wide on some systems
 	}
-	return int64(u.Maxrss) * 1024
+	return int64(u.Maxrss) << 10 //nolint:unconvert // 32 bits wide on some systems
 }

@@ -11,13 +11,17 @@ import (
 	"github.com/flowrepro/flow/stages/internal/portable"
 )
 
+// maxQuasi is how many iterations of BFGS come before Newton's.
+const maxQuasi = 20
+
 // errReached ends gonum's minimization when our own rule is met.
 var errReached = errors.New("converged")
 
 // lbfgs minimizes a smooth task with gonum's limited-memory BFGS. The point
 // that it moves is the coefficients followed by the intercept, if there is one,
 // each times the root of the Hessian's diagonal at the start: then columns of
-// any scale are alike, and it takes a fraction of the iterations.
+// any scale are alike, and it takes a fraction of the iterations. Newton's
+// method finishes what it begins.
 func (t *task) lbfgs(ctx context.Context) (*Result, error) {
 	d := t.x.Cols
 	n := d
@@ -50,7 +54,7 @@ func (t *task) lbfgs(ctx context.Context) (*Result, error) {
 			Func: func(x []float64) float64 { e.move(x); return e.value },
 			Grad: func(grad, x []float64) { e.move(x); copy(grad, e.grad) },
 		}, start, &optimize.Settings{
-			MajorIterations: t.o.MaxIter,
+			MajorIterations: min(t.o.MaxIter, maxQuasi),
 			// Our rule decides, not gonum's bounds.
 			GradientThreshold: math.SmallestNonzeroFloat64,
 			Converger:         optimize.NeverTerminate{},
@@ -72,8 +76,9 @@ func (t *task) lbfgs(ctx context.Context) (*Result, error) {
 		}
 	}
 	if r.Violation, r.Converged = e.rule.reached(e.largest); !r.Converged && r.Iterations < t.o.MaxIter {
-		// The line search found no more progress, since differences of the
-		// objective drown in rounding: Newton's steps need none.
+		// Near the minimum, where the quadratic model is good, Newton's steps
+		// are the cheaper ones, and they need no line search, in which
+		// differences of the objective drown in rounding.
 		return t.newton(ctx, &point{w: e.w, b: e.b, iterations: r.Iterations})
 	}
 	r.Coef, r.Intercept, r.Objective = e.w, e.b, e.value
