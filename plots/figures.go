@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/flowrepro/flow/internal/figure"
 	"github.com/flowrepro/flow/internal/python"
@@ -115,18 +116,20 @@ func (p *Plot) series() (names []string, rows [][]Row) {
 	for _, r := range p.Rows {
 		rev, _ := r.Get(revField)
 		name := text(rev)
-		if p.Several {
+		var of []string
+		if p.severalFiles {
 			file, _ := r.Get(fileField)
+			of = append(of, text(file))
+		}
+		if p.severalFields {
 			field, _ := r.Get(nameField)
-			of := text(field)
-			if p.Y != unifiedY {
-				of = text(file)
+			of = append(of, text(field))
+		}
+		if of != nil {
+			if len(p.Revisions) > 1 {
+				of = append([]string{name}, of...)
 			}
-			if len(p.Revisions) == 1 {
-				name = of
-			} else {
-				name += " " + of
-			}
+			name = strings.Join(of, " ")
 		}
 		i, ok := at[name]
 		if !ok {

@@ -165,12 +165,12 @@ type Plot struct {
 	// Revisions that have rows, in order.
 	Revisions []string
 	// Rows have the fields of the data and the revision; where the plot has
-	// several sources of Y also which one.
+	// several files or fields of Y also which one.
 	Rows []Row
-	// Several tells that there are several sources of Y.
-	Several bool
 	// Problems are why revisions are left out, though they have the files.
 	Problems []error
+
+	severalFiles, severalFields bool
 }
 
 // Build joins a definition with the data of revisions. Those that lack a file
@@ -235,7 +235,10 @@ func (p *Plot) add(d Definition, r Revision) error {
 			ys[i].Field = python.Str(rows[0].Items[len(rows[0].Items)-1].Key)
 		}
 	}
-	p.Several = len(ys) > 1
+	for _, y := range ys[1:] {
+		p.severalFiles = p.severalFiles || y.File != ys[0].File
+		p.severalFields = p.severalFields || y.Field != ys[0].Field
+	}
 	p.Y, p.X = label(ys, "", unifiedY), label(d.X, stepField, unifiedX)
 	short := commonDir(ys)
 	var found []Row
@@ -267,8 +270,10 @@ func (p *Plot) add(d Definition, r Revision) error {
 				out.Set(p.X, v)
 			}
 			out.Set(revField, r.Name)
-			if p.Several {
+			if p.severalFiles {
 				out.Set(fileField, strings.TrimPrefix(y.File, short))
+			}
+			if p.severalFields {
 				out.Set(nameField, y.Field)
 			}
 			found = append(found, out)

@@ -90,8 +90,8 @@ func TestBuild(t *testing.T) {
 		{"fields", "l.csv", "{x: acc, y: loss, x_label: X}", map[string][]Row{"l.csv": loss}, "acc", "loss", "X",
 			`[{"acc": "0.1", "loss": "1.5", "rev": "workspace", "step": "0"}, {"acc": "0.9", "loss": "0.5", "rev": "workspace", "step": "1"}]`},
 		{"several", "l.csv", "{x: step, y: [loss, acc]}", map[string][]Row{"l.csv": loss[:1]}, "step", unifiedY, "step",
-			`[{"acc": "0.1", "dvc_inferred_y_value": "1.5", "field": "loss", "filename": "l.csv", "loss": "1.5", "rev": "workspace", "step": "0"}, ` +
-				`{"acc": "0.1", "dvc_inferred_y_value": "0.1", "field": "acc", "filename": "l.csv", "loss": "1.5", "rev": "workspace", "step": "0"}]`},
+			`[{"acc": "0.1", "dvc_inferred_y_value": "1.5", "field": "loss", "loss": "1.5", "rev": "workspace", "step": "0"}, ` +
+				`{"acc": "0.1", "dvc_inferred_y_value": "0.1", "field": "acc", "loss": "1.5", "rev": "workspace", "step": "0"}]`},
 		{"files", "", "{x: {l.csv: acc}, y: {o.csv: value}}", map[string][]Row{"sub/l.csv": loss[:1], "sub/o.csv": other[:1]}, "acc", "value", "acc",
 			`[{"acc": "0.1", "epoch": "0", "rev": "workspace", "value": "7"}]`},
 	} {

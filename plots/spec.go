@@ -98,8 +98,11 @@ func (p *Plot) body() *yaml12.Map {
 		return object("width", int64(300), "height", int64(300), "mark", object("type", "point", "tooltip", object("content", "data")), "encoding", enc)
 	case "smooth":
 		group := list(revField)
-		if p.Several {
-			group = list(revField, fileField, nameField)
+		if p.severalFiles {
+			group = append(group, fileField)
+		}
+		if p.severalFields {
+			group = append(group, nameField)
 		}
 		return object("width", int64(300), "height", int64(300), "encoding", p.encoding(), "layer", list(
 			object("mark", object("type", "line", "opacity", 0.3)),
@@ -115,12 +118,15 @@ func (p *Plot) encoding() *yaml12.Map {
 		"y", object("field", p.Y, "type", p.axisType(p.Y), "title", p.YLabel, "scale", object("zero", false)),
 		"color", object("field", revField, "type", "nominal", "scale", p.colors()),
 	)
-	if p.Several {
-		by := nameField
-		if p.Y != unifiedY {
-			by = fileField
+	// With both, files are told apart by dashes and fields by shades.
+	switch {
+	case p.severalFiles:
+		enc.Set("strokeDash", object("field", fileField, "type", "nominal"))
+		if p.severalFields {
+			enc.Set("opacity", object("field", nameField, "type", "nominal"))
 		}
-		enc.Set("strokeDash", object("field", by, "type", "nominal"))
+	case p.severalFields:
+		enc.Set("strokeDash", object("field", nameField, "type", "nominal"))
 	}
 	return enc
 }
