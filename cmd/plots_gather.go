@@ -132,7 +132,7 @@ func (g *gathered) wanted(ctx context.Context, r *revision) ([]wanted, error) {
 		rel := path.Clean(g.s.fromHere(t))
 		found := false
 		for _, w := range declared {
-			if w.id == t || w.id == r.show(rel) || w.image == rel || slices.Contains(w.def.Files(), rel) {
+			if w.id == t || w.id == r.show(rel) || w.image == rel {
 				list = append(list, w)
 				found = true
 			}
