@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -215,6 +216,58 @@ func TestRevisions(t *testing.T) {
 		if c, err := g.Resolve(ctx, rev); err == nil {
 			t.Errorf("%q resolved to %q", rev, c)
 		}
+	}
+}
+
+func TestExtract(t *testing.T) {
+	root, g := newTree(t)
+	ctx := t.Context()
+	files := map[string]string{
+		"sub/dvc.yaml": "stages: {}\n", "sub/deep/a b.yaml": "x: 1\n", "sub/large.yaml": strings.Repeat("x", 100),
+		"sub/empty.yaml": "", "sub/not.txt": "no", "other/dvc.yaml": "no", "sub/ünï\n.yaml": "odd name",
+	}
+	for name, data := range files {
+		write(t, filepath.Join(root, filepath.FromSlash(name)), data)
+	}
+	if err := os.Symlink("dvc.yaml", filepath.Join(root, "sub", "link.yaml")); err != nil {
+		t.Skip(err)
+	}
+	git(t, root, "add", "-A")
+	git(t, root, "commit", "-q", "-m", "one")
+	write(t, filepath.Join(root, "sub", "dvc.yaml"), "changed")
+	to := t.TempDir()
+	err := g.Extract(ctx, "HEAD", filepath.Join(root, "sub"), to, func(rel string, size int64) bool {
+		return strings.HasSuffix(rel, ".yaml") && size < 100
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	err = filepath.WalkDir(to, func(p string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(p)
+		rel, _ := filepath.Rel(to, p)
+		got[filepath.ToSlash(rel)] = string(data)
+		return err
+	})
+	want := map[string]string{"dvc.yaml": "stages: {}\n", "deep/a b.yaml": "x: 1\n", "empty.yaml": "", "ünï\n.yaml": "odd name"}
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+	if err := g.Extract(ctx, "nonsense", root, to, func(string, int64) bool { return true }); err == nil {
+		t.Error("an unknown commit is no error")
+	}
+	if err := g.Extract(ctx, "HEAD", t.TempDir(), to, func(string, int64) bool { return true }); err == nil {
+		t.Error("a directory outside is no error")
+	}
+	if b := g.Branch(); b != "main" {
+		t.Errorf("branch %q", b)
+	}
+	git(t, root, "checkout", "-q", "--detach")
+	if b := g.Branch(); b != "" {
+		t.Errorf("branch %q of a detached head", b)
 	}
 }
 

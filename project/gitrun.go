@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -185,6 +186,86 @@ func (g *Git) ListFiles(ctx context.Context, commit, dir string) ([]string, erro
 		}
 	}
 	return files, nil
+}
+
+// Extract writes files of a commit below dir, an absolute path, into the
+// directory to, with the same paths relative to dir. Only regular files that want
+// accepts, by that path with slashes and by size in bytes, are written.
+func (g *Git) Extract(ctx context.Context, commit, dir, to string, want func(rel string, size int64) bool) error {
+	below, ok := g.rel(dir)
+	if !ok {
+		return fmt.Errorf("'%s' is outside of git repository '%s'", dir, g.Root)
+	}
+	args := []string{"--literal-pathspecs", "ls-tree", "-r", "-z", "--long", "--full-tree", commit}
+	if below != "." {
+		args = append(args, "--", below)
+	}
+	out, err := g.run(ctx, nil, args...)
+	if err != nil {
+		return err
+	}
+	var blobs bytes.Buffer
+	var names []string
+	for entry := range strings.SplitSeq(string(out), "\x00") {
+		meta, name, _ := strings.Cut(entry, "\t")
+		f := strings.Fields(meta)
+		if len(f) != 4 || f[1] != "blob" || !strings.HasPrefix(f[0], "100") {
+			continue
+		}
+		rel := name
+		if below != "." {
+			if rel, ok = strings.CutPrefix(name, below+"/"); !ok {
+				continue
+			}
+		}
+		size, err := strconv.ParseInt(f[3], 10, 64)
+		// A hostile tree may have names that lead out of it.
+		if err != nil || !filepath.IsLocal(filepath.FromSlash(rel)) || !want(rel, size) {
+			continue
+		}
+		names = append(names, rel)
+		blobs.WriteString(f[2] + "\n")
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	if out, err = g.run(ctx, blobs.Bytes(), "cat-file", "--batch"); err != nil {
+		return err
+	}
+	for _, rel := range names {
+		head, rest, _ := bytes.Cut(out, []byte("\n"))
+		f := strings.Fields(string(head))
+		if len(f) != 3 {
+			return fmt.Errorf("git cat-file: unexpected answer %q for '%s'", head, rel)
+		}
+		size, err := strconv.Atoi(f[2])
+		if err != nil || size < 0 || size >= len(rest) {
+			return fmt.Errorf("git cat-file: unexpected answer %q for '%s'", head, rel)
+		}
+		file := filepath.Join(to, filepath.FromSlash(rel))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, rest[:size], 0o600); err != nil {
+			return err
+		}
+		out = rest[size+1:]
+	}
+	return nil
+}
+
+// Branch returns the name of the branch that is checked out, "" when there is
+// none.
+func (g *Git) Branch() string {
+	head, err := os.ReadFile(filepath.Join(g.Dir, "HEAD"))
+	if err != nil {
+		return ""
+	}
+	name, _ := strings.CutPrefix(strings.TrimSpace(string(head)), "ref: refs/heads/")
+	if strings.TrimSpace(string(head)) == name {
+		return ""
+	}
+	return name
 }
 
 // ReadFile returns the content that a file, an absolute path, has in a

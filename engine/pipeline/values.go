@@ -163,6 +163,10 @@ func (f *paramFile) load(root, where string) {
 	}
 }
 
+// DecodeValues parses a file of values, such as parameters or metrics, as
+// [Values.Read] does: .json, .toml and .py by their suffix, all else as YAML.
+func DecodeValues(name string, data []byte) (any, error) { return decodeParams(name, data) }
+
 // decodeParams parses a parameter file by its suffix.
 func decodeParams(name string, data []byte) (any, error) {
 	switch strings.ToLower(filepath.Ext(name)) {

@@ -205,8 +205,8 @@ func (e *evaluator) write(ctx context.Context) error {
 		{"roc", score.ROCFigure(e.roc, m.AUC), rows(e.roc)},
 		{"precision_recall", score.PrecisionRecallFigure(e.precision, m.AveragePrecision, positives/float64(m.Rows)), rows(e.precision)},
 		{"calibration", score.CalibrationFigure(e.found.Calibration, e.found.CalibrationQuantile, m.ECE, classes[1]), rows(e.found.Calibration)},
-		{"scores", score.HistogramFigure(e.histogram, m.Threshold, classes), rows(scoreRows(e.histogram, classes))},
-		{"thresholds", score.ThresholdFigure(e.thresholds, m.Threshold), rows(thresholdRows(e.thresholds))},
+		{"scores", score.HistogramFigure(e.histogram, m.Threshold, classes), rows(e.histogram)},
+		{"thresholds", score.ThresholdFigure(e.thresholds, m.Threshold), rows(e.thresholds)},
 		{"confusion", score.ConfusionFigure(m.Confusion, classes), func(w io.Writer) error {
 			return score.WriteOutcomes(w, e.sample, m.Threshold, classes)
 		}},
@@ -256,41 +256,4 @@ type plot struct {
 
 func rows[T any](list []T) func(w io.Writer) error {
 	return func(w io.Writer) error { return score.WriteRows(w, list) }
-}
-
-// scoreRow and thresholdRow are in the long form that plotting tools colour by.
-type scoreRow struct {
-	Probability float64 `json:"probability"`
-	Rows        int     `json:"rows"`
-	Class       string  `json:"class"`
-}
-
-func scoreRows(bins []score.HistogramBin, classes [2]string) []scoreRow {
-	var list []scoreRow
-	for k, class := range classes {
-		for _, b := range bins {
-			n := b.Negative
-			if k == 1 {
-				n = b.Positive
-			}
-			list = append(list, scoreRow{(b.Low + b.High) / 2, n, class})
-		}
-	}
-	return list
-}
-
-type thresholdRow struct {
-	Threshold float64 `json:"threshold"`
-	Value     float64 `json:"value"`
-	Metric    string  `json:"metric"`
-}
-
-func thresholdRows(points []score.ThresholdPoint) []thresholdRow {
-	var list []thresholdRow
-	for k, name := range []string{"accuracy", "precision", "recall", "f1"} {
-		for _, p := range points {
-			list = append(list, thresholdRow{p.Threshold, [...]float64{p.Accuracy, p.Precision, p.Recall, p.F1}[k], name})
-		}
-	}
-	return list
 }

@@ -138,10 +138,12 @@ func PrecisionRecall(s Sample, limit int) ([]PrecisionPoint, error) {
 
 // HistogramBin counts rows by label in a range of probabilities.
 type HistogramBin struct {
-	Low      float64 `json:"low"`
-	High     float64 `json:"high"`
-	Negative int     `json:"negative"`
-	Positive int     `json:"positive"`
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+	// Probability is the middle, for tools that plot points.
+	Probability float64 `json:"probability"`
+	Negative    int     `json:"negative"`
+	Positive    int     `json:"positive"`
 }
 
 // Histogram counts the rows of each label in equally wide bins.
@@ -156,6 +158,7 @@ func Histogram(s Sample, bins int) ([]HistogramBin, error) {
 	list := make([]HistogramBin, bins)
 	for i := range list {
 		list[i].Low, list[i].High = edges[i], edges[i+1]
+		list[i].Probability = (edges[i] + edges[i+1]) / 2
 	}
 	for i, p := range s.Probabilities {
 		b := &list[binOf(edges, p)]
