@@ -19,7 +19,7 @@ func Stages() *stages.Registry {
 			Doc: "read labelled reviews and split them into training and test data",
 		},
 		stages.Stage{
-			Name: "data_preprocessing", Version: "1", Run: preprocess,
+			Name: "data_preprocessing", Version: "2", Run: preprocess,
 			Doc: "clean the reviews",
 		},
 		stages.Stage{

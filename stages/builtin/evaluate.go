@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/flowrepro/flow/internal/figure"
 	"github.com/flowrepro/flow/stages"
+	"github.com/flowrepro/flow/stages/dataset"
 	"github.com/flowrepro/flow/stages/features"
 	"github.com/flowrepro/flow/stages/internal/output"
 	"github.com/flowrepro/flow/stages/model"
@@ -18,9 +21,6 @@ import (
 )
 
 type evaluateParams struct {
-	// Threshold is the probability above which a review is positive. It must
-	// not be chosen on the test part.
-	Threshold  float64 `param:"threshold"`
 	Bootstrap  int     `param:"bootstrap"`
 	Confidence float64 `param:"confidence"`
 	Seed       uint64  `param:"seed"`
@@ -40,8 +40,6 @@ type evaluateParams struct {
 
 func (p evaluateParams) check() error {
 	switch {
-	case !(p.Threshold >= 0 && p.Threshold <= 1):
-		return &stages.ParamError{Key: "model_evaluation.threshold", Msg: "want 0 to 1"}
 	case p.LengthSlices < 1 || p.LengthSlices > 100:
 		return &stages.ParamError{Key: "model_evaluation.length_slices", Msg: "want 1 to 100"}
 	case p.Bins < 1 || p.Bins > 1000:
@@ -76,12 +74,11 @@ type evaluation struct {
 
 // evaluate scores the test part. Of its outputs the metrics and the figures
 // must be declared; the intervals and slices (evaluation.json) and the report
-// (report.html) are written where they are. The report has words where the
-// vectorizer is a dependency, slices and mistakes where the raw reviews are.
+// (report.html) are written where they are.
 func evaluate(ctx context.Context, c *stages.Call) error {
 	b := score.DefaultBootstrap()
 	p := evaluateParams{
-		Threshold: 0.5, Bootstrap: b.Samples, Confidence: b.Confidence, Seed: b.Seed, Stratify: b.Stratify,
+		Bootstrap: b.Samples, Confidence: b.Confidence, Seed: b.Seed, Stratify: b.Stratify,
 		Bins: 10, LengthSlices: 4, Words: 25, Mistakes: 10,
 	}
 	if err := c.Params.Decode("model_evaluation", &p); err != nil {
@@ -97,7 +94,7 @@ func evaluate(ctx context.Context, c *stages.Call) error {
 	if err := e.measure(ctx); err != nil {
 		return err
 	}
-	if err := e.slice(ctx); err != nil {
+	if err := e.slice(); err != nil {
 		return err
 	}
 	if err := e.write(ctx); err != nil {
@@ -114,16 +111,17 @@ type evaluator struct {
 	call   *stages.Call
 	params evaluateParams
 
-	processed, raw, vectorizer, model string
-	metricsFile, figureDir            string
-	evaluationFile, reportFile        string
+	processed, raw             string
+	metricsFile, figureDir     string
+	evaluationFile, reportFile string
 
-	classifier *model.Classifier
-	x          *features.CSR
-	sample     score.Sample
-	metrics    score.Metrics
-	found      evaluation
-	reviews    []string
+	model     *model.Model
+	x         *features.CSR
+	sample    score.Sample
+	threshold float64
+	metrics   score.Metrics
+	found     evaluation
+	reviews   []string
 
 	roc        []score.Point
 	precision  []score.PrecisionPoint
@@ -139,8 +137,7 @@ func newEvaluator(c *stages.Call, p evaluateParams) (*evaluator, error) {
 		name     string
 		optional bool
 	}{
-		{&e.processed, c.Dep, "processed", false}, {&e.model, c.Dep, "model.json", false},
-		{&e.raw, c.Dep, "raw", true}, {&e.vectorizer, c.Dep, "vectorizer.json", true},
+		{&e.processed, c.Dep, "processed", false}, {&e.raw, c.Dep, "raw", false},
 		{&e.metricsFile, c.Out, "metrics.json", false}, {&e.figureDir, c.Out, "figures", false},
 		{&e.evaluationFile, c.Out, "evaluation.json", true}, {&e.reportFile, c.Out, "report.html", true},
 	} {
@@ -160,21 +157,35 @@ func newEvaluator(c *stages.Call, p evaluateParams) (*evaluator, error) {
 // measure scores the rows.
 func (e *evaluator) measure(ctx context.Context) error {
 	var err error
-	if e.classifier, err = model.OpenClassifier(e.model); err != nil {
+	if e.model, err = openModel(e.call); err != nil {
 		return err
 	}
 	var labels []int
 	if e.x, labels, err = readPart(e.processed, testMatrix, testLabels); err != nil {
 		return err
 	}
-	e.call.Progress(0, int64(e.x.Rows), "reviews")
-	decisions, err := e.classifier.Decisions(ctx, e.x, 0)
+	rows, _, err := readReviews(ctx, e.call, filepath.Join(e.raw, testFile))
 	if err != nil {
 		return err
 	}
-	e.call.Progress(int64(e.x.Rows), int64(e.x.Rows), "reviews")
-	e.sample = score.FromDecisions(labels, decisions)
-	if e.metrics, err = score.Measure(e.sample, e.params.Threshold); err != nil {
+	if len(rows) != e.x.Rows {
+		return fmt.Errorf("%s has %d reviews, %s has %d rows", testFile, len(rows), testMatrix, e.x.Rows)
+	}
+	e.reviews = dataset.Reviews(rows)
+	predictions, err := e.model.PredictRows(ctx, e.x, 0)
+	if err != nil {
+		return err
+	}
+	if err := e.checkSkew(predictions); err != nil {
+		return err
+	}
+	e.sample = score.Sample{Labels: labels}
+	for _, p := range predictions {
+		e.sample.Probabilities = append(e.sample.Probabilities, p.Probabilities[1])
+		e.sample.Decisions = append(e.sample.Decisions, p.LogOdds)
+	}
+	e.threshold = e.model.Threshold()
+	if e.metrics, err = score.Measure(e.sample, e.threshold); err != nil {
 		return err
 	}
 	if len(e.metrics.Undefined) > 0 {
@@ -182,11 +193,11 @@ func (e *evaluator) measure(ctx context.Context) error {
 	}
 	o := e.params.bootstrap()
 	e.found = evaluation{
-		Threshold: e.params.Threshold, Confidence: o.Confidence, Resamples: o.Samples, Stratified: o.Stratify,
+		Threshold: e.threshold, Confidence: o.Confidence, Resamples: o.Samples, Stratified: o.Stratify,
 		Slices: []score.Slice{},
 	}
 	var errs [7]error
-	e.found.Intervals, errs[0] = score.Bootstrap(ctx, e.sample, e.params.Threshold, o)
+	e.found.Intervals, errs[0] = score.Bootstrap(ctx, e.sample, e.threshold, o)
 	e.found.Calibration, _, errs[1] = score.Calibrate(e.sample, e.params.Bins, score.Uniform)
 	e.found.CalibrationQuantile, e.found.ECEQuantile, errs[2] = score.Calibrate(e.sample, e.params.Bins, score.Quantile)
 	e.roc, errs[3] = score.ROC(e.sample, score.MaxPoints)
@@ -196,9 +207,47 @@ func (e *evaluator) measure(ctx context.Context) error {
 	return errors.Join(errs[:]...)
 }
 
+// compared is the number of reviews that are scored twice.
+const compared = 200
+
+// checkSkew fails when the model says something else of raw texts, as a server
+// would ask it, than of the rows that are measured.
+func (e *evaluator) checkSkew(predictions []model.Prediction) error {
+	for i := 0; i < len(predictions); i += max(1, len(predictions)/compared) {
+		p := e.model.Predict(e.reviews[i])
+		if want := predictions[i].LogOdds; math.Abs(p.LogOdds-want) > 1e-9*max(1, math.Abs(want)) {
+			return fmt.Errorf("review %d of %s: log-odds %v as text and %v as a row: the rows were made by other steps than the model has",
+				i+1, testFile, p.LogOdds, want)
+		}
+	}
+	return nil
+}
+
+// openModel opens the one dependency that is a model.
+func openModel(c *stages.Call) (*model.Model, error) {
+	var found []string
+	for _, d := range c.Deps {
+		if _, err := os.Stat(filepath.Join(d.File, model.HeaderFile)); err == nil {
+			found = append(found, d.File)
+		}
+	}
+	if len(found) != 1 {
+		return nil, &stages.PathError{Kind: "dependency", Name: "a model's directory", Declared: depNames(c), Ambiguous: len(found) > 1}
+	}
+	return model.Open(found[0])
+}
+
+func depNames(c *stages.Call) []string {
+	var list []string
+	for _, d := range c.Deps {
+		list = append(list, d.Name)
+	}
+	return list
+}
+
 // write writes all outputs.
 func (e *evaluator) write(ctx context.Context) error {
-	classes := e.classifier.Classes
+	classes := e.model.Classes()
 	m := e.metrics
 	positives := m.Confusion.TruePositive + m.Confusion.FalseNegative
 	plots := []plot{

@@ -14,32 +14,17 @@ import (
 	"strings"
 
 	"github.com/flowrepro/flow/internal/python"
-	"github.com/flowrepro/flow/stages/dataset"
-	"github.com/flowrepro/flow/stages/features"
-	"github.com/flowrepro/flow/stages/model"
 	"github.com/flowrepro/flow/stages/report"
 	"github.com/flowrepro/flow/stages/score"
-	"github.com/flowrepro/flow/stages/text"
 )
 
 // excerptWords bounds the excerpts of mistakes.
 const excerptWords = 70
 
-// slice measures parts of the rows, if the raw reviews are there.
-func (e *evaluator) slice(ctx context.Context) error {
-	if e.raw == "" {
-		return nil
-	}
+// slice measures parts of the rows.
+func (e *evaluator) slice() error {
 	path := filepath.Join(e.raw, testFile)
-	rows, _, err := readReviews(ctx, e.call, path)
-	if err != nil {
-		return err
-	}
-	if len(rows) != e.sample.Len() {
-		return fmt.Errorf("%s has %d reviews, %s has %d rows", testFile, len(rows), testMatrix, e.sample.Len())
-	}
-	e.reviews = dataset.Reviews(rows)
-	lengths := make([]int, len(rows))
+	lengths := make([]int, len(e.reviews))
 	for i, r := range e.reviews {
 		lengths[i] = len(strings.Fields(r))
 	}
@@ -51,7 +36,7 @@ func (e *evaluator) slice(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("slices by length: %w", err)
 	}
-	if e.found.Slices, err = score.BySlice(e.sample, e.params.Threshold, "words", groups, names); err != nil {
+	if e.found.Slices, err = score.BySlice(e.sample, e.threshold, "words", groups, names); err != nil {
 		return err
 	}
 	for _, column := range e.params.SliceColumns {
@@ -59,13 +44,13 @@ func (e *evaluator) slice(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(values) != len(rows) {
-			return fmt.Errorf("column %q has %d values for %d reviews", column, len(values), len(rows))
+		if len(values) != len(e.reviews) {
+			return fmt.Errorf("column %q has %d values for %d reviews", column, len(values), len(e.reviews))
 		}
 		if groups, names, err = score.GroupsOf(values); err != nil {
 			return fmt.Errorf("slices by column %q: %w", column, err)
 		}
-		list, err := score.BySlice(e.sample, e.params.Threshold, column, groups, names)
+		list, err := score.BySlice(e.sample, e.threshold, column, groups, names)
 		if err != nil {
 			return err
 		}
@@ -107,7 +92,7 @@ func readColumn(path, column string) ([]string, error) {
 // report gathers what the report tells, but for the figures.
 func (e *evaluator) report(ctx context.Context) (report.Data, error) {
 	d := report.Data{
-		Title: "Evaluation of the sentiment model", Classes: e.classifier.Classes, Metrics: e.metrics,
+		Title: "Evaluation of the sentiment model", Classes: e.model.Classes(), Metrics: e.metrics,
 		Intervals: e.found.Intervals, Confidence: e.found.Confidence, Resamples: e.found.Resamples,
 		Calibration: e.found.Calibration, Slices: e.found.Slices,
 	}
@@ -119,18 +104,14 @@ func (e *evaluator) report(ctx context.Context) (report.Data, error) {
 		return d, err
 	}
 	for _, part := range []struct {
-		name, raw, matrix string
-		labels            []int
-	}{{"Training", trainFile, trainMatrix, trainClasses}, {"Test", testFile, testMatrix, e.sample.Labels}} {
+		name, raw string
+		labels    []int
+	}{{"Training", trainFile, trainClasses}, {"Test", testFile, e.sample.Labels}} {
 		s := report.Dataset{Name: part.name, Rows: len(part.labels)}
 		for _, l := range part.labels {
 			s.ByName[l]++
 		}
-		file := filepath.Join(e.processed, part.matrix)
-		if e.raw != "" {
-			file = filepath.Join(e.raw, part.raw)
-		}
-		if s.Digest, err = digest(file); err != nil {
+		if s.Digest, err = digest(filepath.Join(e.raw, part.raw)); err != nil {
 			return d, err
 		}
 		d.Datasets = append(d.Datasets, s)
@@ -138,19 +119,9 @@ func (e *evaluator) report(ctx context.Context) (report.Data, error) {
 	for _, p := range e.call.Params.All() {
 		d.Params = append(d.Params, report.Param{Key: p.Key, Value: python.Str(p.Value)})
 	}
-	if e.vectorizer == "" {
-		return d, ctx.Err()
-	}
-	v, err := model.OpenVectorizer(e.vectorizer)
-	if err != nil {
-		return d, err
-	}
-	if have, want := len(v.Terms.Terms()), len(e.classifier.Coef); have != want || train.Cols != want {
-		return d, fmt.Errorf("%d terms and %d columns for %d coefficients", have, train.Cols, want)
-	}
-	d.Words = telling(v.Terms.Terms(), e.classifier.Coef, train, e.params.Words)
-	d.Mistakes, err = e.mistakes(v)
-	return d, err
+	d.Words = e.telling(documentFrequencies(train))
+	d.Mistakes = e.mistakes()
+	return d, ctx.Err()
 }
 
 func digest(path string) (string, error) {
@@ -166,45 +137,31 @@ func digest(path string) (string, error) {
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// telling returns the terms with the smallest and the largest weights, with
-// the number of training texts that have them.
-func telling(terms []string, coef []float64, train *features.CSR, most int) [2][]report.Word {
-	documents := make([]int, train.Cols)
-	for _, c := range train.Indices {
-		documents[c]++
+// telling returns the terms that speak most for each class, with the number of
+// training texts that have them.
+func (e *evaluator) telling(documents []int) [2][]report.Word {
+	slope := e.model.Info().Calibration.Slope
+	union := e.model.Features().Union
+	coef := make([]float64, union.Cols())
+	for i := range coef {
+		coef[i] = float64(slope * e.model.Coefficient(i))
 	}
-	order := make([]int, len(coef))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(coef[a], coef[b]) })
 	var words [2][]report.Word
-	add := func(label, i int) {
-		words[label] = append(words[label], report.Word{Term: terms[i], Weight: coef[i], Documents: documents[i]})
-	}
-	for k := range min(most, len(order)) {
-		if i := order[k]; coef[i] < 0 {
-			add(0, i)
-		}
-		if i := order[len(order)-1-k]; coef[i] > 0 {
-			add(1, i)
+	low, high := extremes(coef, e.params.Words)
+	for l, columns := range [2][]int{low, high} {
+		for _, c := range columns {
+			_, term := union.Feature(int32(c))
+			words[l] = append(words[l], report.Word{Term: term, Weight: coef[c], Documents: documents[c]})
 		}
 	}
 	return words
 }
 
 // mistakes returns the wrong predictions that were the most confident.
-func (e *evaluator) mistakes(v *model.Vectorizer) ([]report.Mistake, error) {
-	if e.reviews == nil || e.params.Mistakes == 0 {
-		return nil, nil
-	}
-	cleaner, err := text.New(v.Cleaning)
-	if err != nil {
-		return nil, err
-	}
+func (e *evaluator) mistakes() []report.Mistake {
 	var wrong []int
 	for i, l := range e.sample.Labels {
-		if (e.sample.Probabilities[i] > e.params.Threshold) != (l == 1) {
+		if (e.sample.Probabilities[i] > e.threshold) != (l == 1) {
 			wrong = append(wrong, i)
 		}
 	}
@@ -212,31 +169,21 @@ func (e *evaluator) mistakes(v *model.Vectorizer) ([]report.Mistake, error) {
 	slices.SortStableFunc(wrong, func(a, b int) int {
 		return cmp.Compare(e.against(b), e.against(a))
 	})
-	o := report.ExcerptOptions{
-		Words: excerptWords, Longest: v.Terms.Config().NgramRange[1],
-		Tokens: func(part string) (tokens []string) {
-			return strings.Fields(cleaner.Clean(part))
-		},
-	}
-	names := v.Terms.Terms()
+	classes := e.model.Classes()
 	var list []report.Mistake
 	for _, i := range wrong[:min(len(wrong), e.params.Mistakes)] {
-		weights := map[string]float64{}
-		cols, values := e.x.Row(i)
-		for k, c := range cols {
-			weights[names[c]] = float64(values[k] * e.classifier.Coef[c])
+		x := e.model.Explain(e.reviews[i], 1)
+		parts := make([]report.Part, len(x.Spans))
+		for k, s := range x.Spans {
+			parts[k] = report.Part{Start: s.Start, End: s.End, Weight: s.Weight}
 		}
 		label := e.sample.Labels[i]
-		p := e.sample.Probabilities[i]
-		if label == 1 {
-			p = 1 - p
-		}
 		list = append(list, report.Mistake{
-			Row: i + 1, Actual: e.classifier.Classes[label], Predicted: e.classifier.Classes[1-label], Probability: p,
-			Excerpt: report.Excerpt(e.reviews[i], weights, o),
+			Row: i + 1, Actual: classes[label], Predicted: classes[1-label], Probability: x.Probabilities[1-label],
+			Excerpt: report.Excerpt(e.reviews[i], parts, excerptWords),
 		})
 	}
-	return list, nil
+	return list
 }
 
 // against is how far a row's decision is on the side of the other label.

@@ -15,22 +15,15 @@ import (
 	"github.com/flowrepro/flow/stages/score"
 )
 
-// evaluateWhole runs the pipeline and then the evaluation with all that it
-// may read and write.
+// evaluateWhole runs the pipeline up to the evaluation, and that with other
+// parameters.
 func evaluateWhole(t *testing.T, params map[string]any) (*pipeline, error) {
 	t.Helper()
 	p := newPipeline(t, fixture(t), fixture(t))
-	if err := p.run(context.Background(), len(declared)-1); err != nil {
+	if err := p.run(context.Background(), 4); err != nil {
 		t.Fatal(err)
 	}
-	c := p.call(len(declared) - 1)
-	c.Deps, c.Outs = nil, nil
-	for _, name := range []string{"data/raw/", "data/processed/", "models/vectorizer.json", "models/model.json"} {
-		c.Deps = append(c.Deps, p.path(name))
-	}
-	for _, name := range []string{"reports/metrics.json", "reports/evaluation.json", "reports/report.html", "reports/figures/"} {
-		c.Outs = append(c.Outs, p.path(name))
-	}
+	c := p.call(4)
 	all, section := new(yaml12.Map), new(yaml12.Map)
 	for k, v := range params {
 		section.Set(k, v)
@@ -101,7 +94,7 @@ func TestEvaluationWhole(t *testing.T) {
 
 func TestEvaluationFaults(t *testing.T) {
 	for name, params := range map[string]map[string]any{
-		"threshold": {"threshold": 1.5}, "bootstrap": {"bootstrap": int64(0)}, "confidence": {"confidence": 2.0},
+		"bootstrap": {"bootstrap": int64(0)}, "confidence": {"confidence": 2.0},
 		"bins": {"bins": int64(0)}, "slices": {"length_slices": int64(0)}, "edges": {"length_edges": []any{int64(3), int64(3)}},
 		"column": {"slice_columns": []any{"absent"}}, "words": {"words": int64(-1)},
 		"mistakes": {"mistakes": int64(-1)}, "unknown": {"treshold": 0.5},
@@ -112,13 +105,14 @@ func TestEvaluationFaults(t *testing.T) {
 	}
 }
 
-// A threshold that the parameters give is used everywhere.
+// The model's threshold is used everywhere.
 func TestEvaluationThreshold(t *testing.T) {
-	p, err := evaluateWhole(t, map[string]any{"threshold": 1.0, "bootstrap": int64(1)})
-	if err != nil {
+	p := newPipeline(t, fixture(t), fixture(t))
+	p.set("model_building", "threshold", 0.999999999)
+	if err := p.run(context.Background(), 5); err != nil {
 		t.Fatal(err)
 	}
-	if m := p.metrics(); m.Recall != 0 || m.Specificity != 1 || m.Threshold != 1 {
+	if m := p.metrics(); m.Recall != 0 || m.Specificity != 1 || m.Threshold != 0.999999999 {
 		t.Errorf("%+v", m)
 	}
 	if !strings.Contains(p.log.String(), "metrics without meaning") {

@@ -28,9 +28,9 @@ var declared = []struct {
 	{"data_ingestion", []string{"%s", "%s"}, []string{"data/raw/"}},
 	{"data_preprocessing", []string{"data/raw/"}, []string{"data/interim/"}},
 	{"feature_engineering", []string{"data/interim/"}, []string{"data/processed/", "models/vectorizer.json"}},
-	{"model_building", []string{"data/processed/"}, []string{"models/model.json"}},
-	{"model_evaluation", []string{"data/processed/", "models/model.json"}, []string{"reports/metrics.json", "reports/figures/"}},
-	{"model_selection", []string{"data/interim/"}, []string{"reports/selection/", "selected/vectorizer.json", "selected/model.json"}},
+	{"model_building", []string{"data/raw/", "data/processed/", "models/vectorizer.json"}, []string{"models/model.json", "models/sentiment/"}},
+	{"model_evaluation", []string{"data/raw/", "data/processed/", "models/sentiment/"}, []string{"reports/metrics.json", "reports/evaluation.json", "reports/report.html", "reports/figures/"}},
+	{"model_selection", []string{"data/interim/"}, []string{"reports/selection/", "selected/model.json", "selected/sentiment/"}},
 }
 
 // searched is what the selection tries in the tests.

@@ -32,6 +32,8 @@ type tokens struct {
 	starts, ends []uint32
 	// bounds are the ends of words in terms of tokens, for char_wb.
 	bounds []uint32
+	// from and to are where terms start and end in text: scratch of terms.
+	from, to []uint32
 }
 
 func newAnalyzer(c Config) (*analyzer, error) {
@@ -73,38 +75,51 @@ var sameCase, lowerCase = func() (same, lower [256]byte) {
 func (a *analyzer) split(doc string, t *tokens, stop bool) {
 	t.starts, t.ends, t.bounds = t.starts[:0], t.ends[:0], t.bounds[:0]
 	lowered := !a.lower
-	if a.lower && (a.accents != "" || strings.ContainsAny(doc, "Σİ")) {
-		// What becomes of a capital sigma depends on its neighbours, and
-		// accents are taken off after lowering.
-		doc, lowered = text.Lower(doc), true
+	if a.lower && a.accents != "" {
+		doc, lowered = text.Lower(doc), true // accents are taken off after it
 	}
 	if a.accents != "" {
 		doc = stripAccents(doc, a.accents == "ascii")
 	}
-	lower := !lowered
-	switch {
-	case a.kind == CharAnalyzer:
-		t.chars(doc, lower)
-	case a.kind == CharWBAnalyzer:
-		t.paddedWords(doc, lower)
-	case a.pattern.any != nil:
-		if lower {
-			doc = text.Lower(doc)
-		}
-		t.matches(doc, a.pattern)
-	default:
-		t.words(doc, a, lower)
+	if !a.find(doc, t, !lowered) {
+		t.starts, t.ends, t.bounds = t.starts[:0], t.ends[:0], t.bounds[:0]
+		a.find(text.Lower(doc), t, false)
 	}
 	if stop && a.stop != nil {
-		kept := 0
-		for i := range t.starts {
-			if !a.stop(t.text[t.starts[i]:t.ends[i]]) {
-				t.move(kept, i)
-				kept++
-			}
-		}
-		t.starts, t.ends = t.starts[:kept], t.ends[:kept]
+		t.drop(a.stop)
 	}
+}
+
+// find fills t. It fails when lowering a character depends on those around it.
+func (a *analyzer) find(doc string, t *tokens, lower bool) bool {
+	switch {
+	case a.kind == CharAnalyzer:
+		return t.chars(doc, lower)
+	case a.kind == CharWBAnalyzer:
+		return t.paddedWords(doc, lower)
+	case a.pattern.any == nil:
+		return t.words(doc, a, lower)
+	case lower:
+		return false
+	}
+	t.matches(doc, a.pattern)
+	return true
+}
+
+// special reports whether lowering a character is more than replacing it by
+// another: text.Lower does it then.
+func special(r rune) bool { return r == 'Σ' || r == 'İ' }
+
+// drop leaves out stop words.
+func (t *tokens) drop(stop func([]byte) bool) {
+	kept := 0
+	for i := range t.starts {
+		if !stop(t.text[t.starts[i]:t.ends[i]]) {
+			t.move(kept, i)
+			kept++
+		}
+	}
+	t.starts, t.ends = t.starts[:kept], t.ends[:kept]
 }
 
 // move moves token i to the place of a token before it, so that tokens stay
@@ -131,7 +146,7 @@ func (t *tokens) room(n int) []byte {
 }
 
 // words finds runs of word characters.
-func (t *tokens) words(doc string, a *analyzer, lower bool) {
+func (t *tokens) words(doc string, a *analyzer, lower bool) bool {
 	// Lowering and a space make a character twice as long at most.
 	out := t.room(2*len(doc) + 2*utf8.UTFMax)
 	class := a.class
@@ -157,6 +172,9 @@ func (t *tokens) words(doc string, a *analyzer, lower bool) {
 			}
 			r, n := utf8.DecodeRuneInString(doc[i:])
 			if lower {
+				if special(r) {
+					return false
+				}
 				r = unicode.ToLower(r)
 			}
 			if !isWord(r) {
@@ -194,6 +212,7 @@ func (t *tokens) words(doc string, a *analyzer, lower bool) {
 		}
 	}
 	t.text = out[:w]
+	return true
 }
 
 // matches finds what a regular expression does.
@@ -221,7 +240,7 @@ func (t *tokens) put(r rune) {
 
 // chars takes each character as a token, and two or more of white space as one
 // space.
-func (t *tokens) chars(doc string, lower bool) {
+func (t *tokens) chars(doc string, lower bool) bool {
 	t.text = t.text[:0]
 	var space rune // that was read and may be the first of several
 	spaces := 0
@@ -242,16 +261,20 @@ func (t *tokens) chars(doc string, lower bool) {
 		}
 		flush()
 		if lower {
+			if special(r) {
+				return false
+			}
 			r = unicode.ToLower(r)
 		}
 		t.put(r)
 	}
 	flush()
+	return true
 }
 
 // paddedWords takes each character of what is between white space as a token,
 // and a space before and after.
-func (t *tokens) paddedWords(doc string, lower bool) {
+func (t *tokens) paddedWords(doc string, lower bool) bool {
 	t.text = t.text[:0]
 	inside := false
 	end := func() {
@@ -271,41 +294,61 @@ func (t *tokens) paddedWords(doc string, lower bool) {
 			t.put(' ')
 		}
 		if lower {
+			if special(r) {
+				return false
+			}
 			r = unicode.ToLower(r)
 		}
 		t.put(r)
 	}
 	end()
+	return true
 }
 
-// terms calls yield for each occurrence of a term. The bytes are the tokens'.
-func (a *analyzer) terms(t *tokens, yield func(term []byte)) {
+// wholeWords returns the words of char_wb with the spaces around them.
+func (t *tokens) wholeWords() (starts, ends []uint32) {
+	t.from, t.to = t.from[:0], t.to[:0]
+	first := uint32(0)
+	for _, next := range t.bounds {
+		t.from, t.to = append(t.from, t.starts[first]), append(t.to, t.ends[next-1])
+		first = next
+	}
+	return t.from, t.to
+}
+
+// terms returns where each occurrence of a term starts and ends in t.text.
+func (a *analyzer) terms(t *tokens) (starts, ends []uint32) {
+	if a.kind != CharWBAnalyzer && a.greatest == 1 {
+		return t.starts, t.ends
+	}
+	t.from, t.to = t.from[:0], t.to[:0]
 	if a.kind == CharWBAnalyzer {
-		from := 0
-		for _, to := range t.bounds {
-			a.wordTerms(t, from, int(to), yield)
-			from = int(to)
+		first := 0
+		for _, next := range t.bounds {
+			a.wordTerms(t, first, int(next))
+			first = int(next)
 		}
-		return
+		return t.from, t.to
 	}
-	count := len(t.starts)
-	for i := range count {
-		for n := a.least; n <= a.greatest && i+n <= count; n++ {
-			yield(t.text[t.starts[i]:t.ends[i+n-1]])
+	for i, start := range t.starts {
+		last := min(i+a.greatest, len(t.ends))
+		for k := i + a.least; k <= last; k++ {
+			t.from, t.to = append(t.from, start), append(t.to, t.ends[k-1])
 		}
 	}
+	return t.from, t.to
 }
 
-// wordTerms yields the terms of one padded word. A word that is shorter than a
+// wordTerms appends the terms of one padded word. A word that is shorter than a
 // term is a term, once.
-func (a *analyzer) wordTerms(t *tokens, from, to int, yield func(term []byte)) {
+func (a *analyzer) wordTerms(t *tokens, first, next int) {
 	for n := a.least; n <= a.greatest; n++ {
-		if to-from <= n {
-			yield(t.text[t.starts[from]:t.ends[to-1]])
+		if next-first <= n {
+			t.from, t.to = append(t.from, t.starts[first]), append(t.to, t.ends[next-1])
 			return
 		}
-		for i := from; i+n <= to; i++ {
-			yield(t.text[t.starts[i]:t.ends[i+n-1]])
+		for i := first; i+n <= next; i++ {
+			t.from, t.to = append(t.from, t.starts[i]), append(t.to, t.ends[i+n-1])
 		}
 	}
 }

@@ -93,11 +93,9 @@ func count(ctx context.Context, a *analyzer, docs []string, low uint32, workers 
 	if a.kind == CharWBAnalyzer {
 		return countPadded(ctx, a, docs, workers)
 	}
-	words, err := readCorpus(ctx, len(docs), workers, a.stop, func(d int, t *tokens, word func([]byte)) {
+	words, err := readCorpus(ctx, len(docs), workers, a.stop, func(d int, t *tokens) ([]uint32, []uint32) {
 		a.split(docs[d], t, false)
-		for i, start := range t.starts {
-			word(t.text[start:t.ends[i]])
-		}
+		return t.starts, t.ends
 	})
 	if err != nil {
 		return nil, err
@@ -107,9 +105,9 @@ func count(ctx context.Context, a *analyzer, docs []string, low uint32, workers 
 		c.between = ""
 	} else if a.greatest > 1 && !words.regular() {
 		// Words with spaces in them: terms are told apart by their text.
-		words, err = readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens, word func([]byte)) {
+		words, err = readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens) ([]uint32, []uint32) {
 			a.split(docs[d], t, true)
-			a.terms(t, word)
+			return a.terms(t)
 		})
 		if err != nil {
 			return nil, err
@@ -138,23 +136,20 @@ func count(ctx context.Context, a *analyzer, docs []string, low uint32, workers 
 // countPadded counts character n-grams inside of words. A word is taken apart
 // once, however often it occurs.
 func countPadded(ctx context.Context, a *analyzer, docs []string, workers int) (*counted, error) {
-	words, err := readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens, word func([]byte)) {
+	words, err := readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens) ([]uint32, []uint32) {
 		a.split(docs[d], t, false)
-		from := uint32(0)
-		for _, to := range t.bounds {
-			word(t.text[t.starts[from]:t.ends[to-1]])
-			from = to
-		}
+		return t.wholeWords()
 	})
 	if err != nil {
 		return nil, err
 	}
-	expand, err := readCorpus(ctx, len(words.ends), workers, nil, func(w int, t *tokens, word func([]byte)) {
+	expand, err := readCorpus(ctx, len(words.ends), workers, nil, func(w int, t *tokens) ([]uint32, []uint32) {
 		t.starts, t.ends, t.text = t.starts[:0], t.ends[:0], t.text[:0]
 		for _, r := range string(words.word(uint32(w))) {
 			t.put(r)
 		}
-		a.wordTerms(t, 0, len(t.starts), word)
+		t.bounds = append(t.bounds[:0], uint32(len(t.starts)))
+		return a.terms(t)
 	})
 	if err != nil {
 		return nil, err

@@ -131,6 +131,26 @@ func (m *Model) PredictAll(ctx context.Context, texts []string, workers int) ([]
 	return out, nil
 }
 
+// PredictRows classifies rows that the model's vectorizers made; of their terms
+// nothing is known. Workers below 1 means one for each processor.
+func (m *Model) PredictRows(ctx context.Context, x *features.CSR, workers int) ([]Prediction, error) {
+	if x.Cols != m.union.Cols() {
+		return nil, fmt.Errorf("predict: rows have %d columns, the model has %d", x.Cols, m.union.Cols())
+	}
+	out := make([]Prediction, x.Rows)
+	err := parallel.Blocks(ctx, x.Rows, 64, workers, func(lo, hi int) error {
+		for i := lo; i < hi; i++ {
+			cols, values := x.Row(i)
+			out[i] = m.score(&features.Row{Indices: cols, Data: values})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // Digest identifies the model and all its files: 64 hexadecimal digits.
 func (m *Model) Digest() string { return m.header.Digest }
 

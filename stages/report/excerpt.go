@@ -24,15 +24,11 @@ func (s Span) Toward() int {
 	return 0
 }
 
-// ExcerptOptions say how a text is related to a model's terms.
-type ExcerptOptions struct {
-	// Tokens turns a part of the raw text into the tokens that terms are
-	// made of.
-	Tokens func(string) []string
-	// Longest is the number of tokens in the longest terms, at least 1.
-	Longest int
-	// Words bounds the excerpt.
-	Words int
+// Part is a piece of a raw text, from one byte offset up to another, with what
+// it added to the log-odds of label 1.
+type Part struct {
+	Start, End int
+	Weight     float64
 }
 
 // faintest is the share of the largest weight from which a word is marked.
@@ -41,14 +37,23 @@ const faintest = 0.25
 // maxText bounds what is looked at of one text, in bytes.
 const maxText = 1 << 16
 
-// Excerpt returns the part of a text that decided most, with the weight of
-// each word. Weights are those of the terms in the whole text; a term's weight
-// is divided evenly among its words and occurrences. Markup is left out.
-func Excerpt(text string, weights map[string]float64, o ExcerptOptions) []Span {
+// Excerpt returns at most so many words of a text: those around what decided
+// most. Parts ascend. A word has the weight of all parts that begin in it.
+// Markup is left out.
+func Excerpt(text string, parts []Part, words int) []Span {
 	text = plain(text)
-	fields := strings.Fields(text)
-	spread := spreadWeights(fields, weights, o)
-	lo, hi := strongest(spread, o.Words)
+	fields, starts := split(text)
+	spread := make([]float64, len(fields))
+	k := 0
+	for _, p := range parts {
+		for k < len(fields) && starts[k]+len(fields[k]) <= p.Start {
+			k++
+		}
+		if k < len(fields) && starts[k] <= p.Start {
+			spread[k] += p.Weight
+		}
+	}
+	lo, hi := strongest(spread, words)
 	var list []Span
 	if lo > 0 {
 		list = append(list, Span{Text: "… "})
@@ -79,7 +84,8 @@ func Excerpt(text string, weights map[string]float64, o ExcerptOptions) []Span {
 	return list
 }
 
-// plain takes tags and control characters out of a text, and bounds it.
+// plain replaces line breaks of markup and control characters by spaces, as
+// many bytes as they have, and bounds the text.
 func plain(text string) string {
 	if len(text) > maxText {
 		cut := maxText
@@ -89,51 +95,35 @@ func plain(text string) string {
 		text = text[:cut]
 	}
 	for _, br := range []string{"<br />", "<br/>", "<br>"} {
-		text = strings.ReplaceAll(text, br, " ")
+		text = strings.ReplaceAll(text, br, strings.Repeat(" ", len(br)))
 	}
-	return strings.Map(func(r rune) rune {
+	b := []byte(text)
+	for i, r := range text {
 		// Overrides of the writing direction could disorder the page.
 		if r != ' ' && r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
-			return ' '
+			for k := range utf8.RuneLen(r) {
+				b[i+k] = ' '
+			}
 		}
-		return r
-	}, text)
+	}
+	return strings.ToValidUTF8(string(b), " ")
 }
 
-// spreadWeights divides the weights of terms among the words they stand in.
-func spreadWeights(fields []string, weights map[string]float64, o ExcerptOptions) []float64 {
-	var tokens []string
-	var owner []int
-	for i, f := range fields {
-		for _, t := range o.Tokens(f) {
-			tokens = append(tokens, t)
-			owner = append(owner, i)
+// split returns the words of a text and where they start.
+func split(text string) (fields []string, starts []int) {
+	start := -1
+	for i, r := range text {
+		switch space := unicode.IsSpace(r); {
+		case space && start >= 0:
+			fields, starts, start = append(fields, text[start:i]), append(starts, start), -1
+		case !space && start < 0:
+			start = i
 		}
 	}
-	type place struct{ at, n int }
-	found := map[string][]place{}
-	for n := 1; n <= max(1, o.Longest); n++ {
-		for i := 0; i+n <= len(tokens); i++ {
-			term := strings.Join(tokens[i:i+n], " ")
-			if _, ok := weights[term]; ok {
-				found[term] = append(found[term], place{i, n})
-			}
-		}
+	if start >= 0 {
+		fields, starts = append(fields, text[start:]), append(starts, start)
 	}
-	// In the order of the text, so that sums are the same every time.
-	spread := make([]float64, len(fields))
-	for n := 1; n <= max(1, o.Longest); n++ {
-		for i := 0; i+n <= len(tokens); i++ {
-			term := strings.Join(tokens[i:i+n], " ")
-			if places := found[term]; len(places) > 0 {
-				part := weights[term] / float64(n*len(places))
-				for k := i; k < i+n; k++ {
-					spread[owner[k]] += part
-				}
-			}
-		}
-	}
-	return spread
+	return fields, starts
 }
 
 // strongest returns the window of words with the largest weights.

@@ -167,19 +167,22 @@ func (failing) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 func spaced(s string) []string { return strings.Fields(strings.ToLower(strings.Trim(s, ".,!?"))) }
 
-func TestExcerptSpreadsWeights(t *testing.T) {
-	o := ExcerptOptions{Tokens: spaced, Longest: 2, Words: 100}
-	weights := map[string]float64{"bad": -3, "not bad": 4, "good": 1.5, "unseen": 9}
-	spans := Excerpt("This is<br />Not bad, no: GOOD!", weights, o)
-	var text strings.Builder
+func TestExcerptHasTheWeights(t *testing.T) {
+	text := "This is<br />Not bad, no: GOOD!"
+	at := func(word string, weight float64) Part {
+		i := strings.Index(text, word)
+		return Part{i, i + len(word), weight}
+	}
+	spans := Excerpt(text, []Part{at("Not", 2), at("bad", 2), at("bad", -3), at("GOOD", 1), at("!", 0.5)}, 100)
+	var shown strings.Builder
 	sum := 0.0
 	of := map[string]float64{}
 	for _, s := range spans {
-		text.WriteString(s.Text)
+		shown.WriteString(s.Text)
 		sum += s.Weight
 		of[strings.TrimSpace(s.Text)] = s.Weight
 	}
-	if got := strings.TrimSpace(text.String()); got != "This is Not bad, no: GOOD!" {
+	if got := strings.TrimSpace(shown.String()); got != "This is Not bad, no: GOOD!" {
 		t.Errorf("excerpt is %q", got)
 	}
 	if math.Abs(sum-2.5) > 1e-12 || of["Not"] != 2 || of["bad,"] != -1 || of["GOOD!"] != 1.5 {
@@ -192,7 +195,8 @@ func TestExcerptSpreadsWeights(t *testing.T) {
 
 func TestExcerptIsTheStrongestPart(t *testing.T) {
 	text := strings.Repeat("dull ", 500) + "a great, great film " + strings.Repeat("grey ", 500)
-	spans := Excerpt(text, map[string]float64{"great": 2}, ExcerptOptions{Tokens: spaced, Longest: 1, Words: 20})
+	first := strings.Index(text, "great")
+	spans := Excerpt(text, []Part{{first, first + 5, 1}, {first + 7, first + 12, 1}}, 20)
 	var b strings.Builder
 	marked := 0
 	for _, s := range spans {
@@ -207,11 +211,12 @@ func TestExcerptIsTheStrongestPart(t *testing.T) {
 }
 
 func TestExcerptOfAnything(t *testing.T) {
-	for _, text := range []string{"", " ", "\x00\x07bell", "\u202eback", strings.Repeat("é", maxText), "one"} {
-		spans := Excerpt(text, map[string]float64{"one": 0}, ExcerptOptions{Tokens: spaced, Longest: 1, Words: 3})
-		for _, s := range spans {
-			if strings.ContainsAny(s.Text, "\x00\x07\u202e\ufffd") || s.Strength != 0 {
-				t.Errorf("%.20q gives %.40q", text, s.Text)
+	for _, text := range []string{"", " ", "\x00\x07bell", "\u202eback", strings.Repeat("é", maxText), "one", "a\xff\xfeb"} {
+		for _, part := range []Part{{0, 3, 0}, {-1, 2, 0}, {5, 1 << 30, 0}} {
+			for _, s := range Excerpt(text, []Part{part}, 3) {
+				if strings.ContainsAny(s.Text, "\x00\x07\u202e\ufffd") || s.Strength != 0 {
+					t.Errorf("%.20q gives %.40q", text, s.Text)
+				}
 			}
 		}
 	}
