@@ -121,7 +121,7 @@ func TestPredictAsMatrix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	z, err := (&Classifier{Coef: p.Coef, Intercept: p.Intercept}).Decisions(context.Background(), x, 1)
+	rows, err := m.PredictRows(context.Background(), x, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,8 +130,9 @@ func TestPredictAsMatrix(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, text := range texts {
-		if got := m.Predict(text); math.Abs(got.LogOdds-z[i]) > 1e-13*max(1, math.Abs(z[i])) || got != all[i] {
-			t.Errorf("%.20q: %v by text, %v by row, %v of many", text, got.LogOdds, z[i], all[i].LogOdds)
+		got := m.Predict(text)
+		if got.LogOdds != rows[i].LogOdds || got.Label != rows[i].Label || got != all[i] {
+			t.Errorf("%.20q: %v by text, %v by row, %v of many", text, got.LogOdds, rows[i].LogOdds, all[i].LogOdds)
 		}
 	}
 }

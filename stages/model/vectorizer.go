@@ -15,7 +15,8 @@ const (
 	formatVersion    = 1
 )
 
-// Vectorizer is the way from a text to a row: cleaning, then terms.
+// Vectorizer is the way from a text to a row, cleaning, then terms, as one file
+// of JSON. A model's directory has the same in a form that is read faster.
 type Vectorizer struct {
 	Cleaning text.Options
 	Terms    *features.Vectorizer
@@ -26,7 +27,7 @@ type vectorizerFile struct {
 	Version  int             `json:"version"`
 	Cleaning text.Options    `json:"cleaning"`
 	Config   features.Config `json:"config"`
-	Terms    []string        `json:"terms"`
+	Terms    []string        `json:"terms,omitempty"`
 	IDF      floats          `json:"idf,omitempty"`
 }
 
@@ -67,11 +68,13 @@ func readVectorizer(r io.Reader) (*Vectorizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	table, err := features.NewTable(f.Terms)
-	if err != nil {
-		return nil, err
+	var vocabulary features.Vocabulary // none for hashing
+	if f.Config.Weighting != features.HashingWeighting || len(f.Terms) > 0 {
+		if vocabulary, err = features.NewTable(f.Terms); err != nil {
+			return nil, err
+		}
 	}
-	terms, err := features.New(f.Config, table, f.IDF)
+	terms, err := features.New(f.Config, vocabulary, f.IDF)
 	if err != nil {
 		return nil, err
 	}
