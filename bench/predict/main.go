@@ -72,7 +72,7 @@ func compare(ctx context.Context, flow, data, dir string) error {
 		one = append(one, measure.Case{Name: "Python, joblib and scikit-learn", Args: []string{python, script, "one", dumped, review}, Env: env})
 		many = append(many, measure.Case{Name: "Python, joblib and scikit-learn", Args: []string{python, script, "many", dumped, dev}, Env: env})
 	}
-	measure.Print(os.Stdout, "one review, "+size, measure.Compare(one, 1, 11))
+	measure.Print(os.Stdout, "one review, "+size, measure.Compare(one, 1, 7))
 	measure.Print(os.Stdout, "12,500 reviews, "+size, measure.Compare(many, 0, 1))
 	return inside(dir, dev)
 }

@@ -181,6 +181,14 @@ def _stem(word):
     return word.replace("Y", "y")
 
 
+_RUN = re.compile(r"\w+")
+
+
+def _stem_runs(word):
+    """Stems each run of word characters, where punctuation was not removed."""
+    return _RUN.sub(lambda m: _stem(m[0]) or m[0], word)
+
+
 def _negate(text):
     """Marks the scopes of negations, which clause marks end."""
     out, scope = [], False
@@ -238,7 +246,7 @@ def _make_cleaner(options):
         "punctuation": lambda: lambda t: t.translate(_PUNCTUATION),
         "stop_words": stop_words,
         "lemmas": lemmas,
-        "stem": lambda: _each_word(_stem),
+        "stem": lambda: _each_word(_stem_runs),
     }
     on = {s: bool(options.get(s)) for s in _STEPS}
     on["stop_words"] = bool(options.get("stop_words") or options.get("drop"))
