@@ -92,7 +92,7 @@ func compare(reviews, wordnet string, runs int) error {
 	same := 2 // cases that leave the same words
 	if python, ok := measure.Tool("FLOW_BENCH_NLTK", "python3"); ok && exec.Command(python, "-c", "import nltk").Run() == nil {
 		cases = append(cases, measure.Case{Name: "NLTK", Args: []string{
-			python, filepath.Join("bench", "clean", "nltk.py"), wordnet, reviews, filepath.Join("stages", "text", "lists", "nltk.txt"),
+			python, filepath.Join("bench", "clean", "loop.py"), wordnet, reviews, filepath.Join("stages", "text", "lists", "nltk.txt"),
 		}})
 		same = 3
 	} else {

@@ -1,6 +1,6 @@
 """Cleans reviews as the Python pipeline does: the loop that flow is timed against.
 
-    python nltk.py WORDNET REVIEWS STOP_WORDS
+    python loop.py WORDNET REVIEWS STOP_WORDS
 
 prints the number of words that are left, and the seconds of wall and CPU time
 of the loop alone, without imports, WordNet's set-up and reading the reviews.
