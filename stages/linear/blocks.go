@@ -132,10 +132,10 @@ func (f *blockFit) fit(ctx context.Context) (*Result, error) {
 // survey counts the rows and labels, and learns the ratios of naive Bayes.
 func (f *blockFit) survey(ctx context.Context) error {
 	var count [2]int
-	var sums *counts
+	var totals *counts
 	nb := f.o.NaiveBayes
 	if nb != nil {
-		sums = newCounts(f.blocks.Cols(), nb.Alpha)
+		totals = newCounts(f.blocks.Cols(), nb.Alpha)
 	}
 	f.starts = []int{0}
 	err := f.each(ctx, func(k int, x *features.CSR, y []float64) error {
@@ -147,8 +147,8 @@ func (f *blockFit) survey(ctx context.Context) error {
 			}
 		}
 		f.starts = append(f.starts, f.starts[k]+x.Rows)
-		if sums != nil {
-			return sums.add(x, y, nb.Binary)
+		if totals != nil {
+			return totals.add(x, y, nb.Binary)
 		}
 		return nil
 	})
@@ -161,8 +161,8 @@ func (f *blockFit) survey(ctx context.Context) error {
 	if count[0] == 0 || count[1] == 0 {
 		return errors.New("all rows have the same label")
 	}
-	if sums != nil {
-		f.ratio = sums.ratio()
+	if totals != nil {
+		f.ratio = totals.ratio()
 		f.o.NaiveBayes.power(f.ratio)
 	}
 	f.t.weigh(count)

@@ -24,6 +24,7 @@ type coordinateState struct {
 	b    float64
 	z    []float64 // X·w + b
 	at   []rowState
+	// room holds slopes, curves and a trial point.
 	room [3][]float64
 	// grad and hess are the gradient and the Hessian's diagonal of what is
 	// smooth: the loss and the L2 part of the penalty.
@@ -158,10 +159,10 @@ func (s *coordinateState) derive(ctx context.Context) (violation float64, err er
 	// A coefficient takes part when it is not 0 or close to leaving it; how
 	// close follows from the last violation. The others are looked at again
 	// at the next point.
-	close := s.lasso - max(min(s.largest/float64(len(s.y)), 0.5*s.lasso), 1e-3*s.lasso)
+	edge := s.lasso - max(min(s.largest/float64(len(s.y)), 0.5*s.lasso), 1e-3*s.lasso)
 	s.active = s.active[:0]
 	for j, w := range s.w {
-		if w != 0 || math.Abs(s.grad[j]) > close {
+		if w != 0 || math.Abs(s.grad[j]) > edge {
 			s.active = append(s.active, int32(j))
 		}
 	}

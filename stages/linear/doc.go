@@ -1,22 +1,29 @@
 // Package linear trains logistic regression on sparse rows.
 //
-// [Fit] minimizes
+// [Fit] minimizes what scikit-learn's LogisticRegression does,
 //
-//	C · Σ log(1 + exp(-yᵢ(w·xᵢ + b))) + R(w),   yᵢ = ±1
+//	C · Σ s(yᵢ) · log(1 + exp(-yᵢ(w·xᵢ + b))) + R(w),   yᵢ = ±1
 //
-// with R(w) = ½‖w‖² or ‖w‖₁, the intercept b being free of penalty: the
-// problem that scikit-learn's LogisticRegression states. (Its liblinear solver
-// penalizes the intercept too.)
+// where s are the weights of the labels and R(w) is ½‖w‖², ‖w‖₁, a mixture of
+// both, or 0. The intercept b is free of penalty, except with the solver
+// liblinear, which takes it for the coefficient of one more column.
 //
-// Both problems are convex, so the solver does not change the model beyond the
-// tolerance. For the L2 penalty it is gonum's limited-memory BFGS, or a
-// truncated Newton method whose linear systems are solved by preconditioned
-// conjugate gradients; for the L1 penalty it is coordinate descent on Newton's
-// model of the objective. [Result] says whether the tolerance was reached.
+// All these problems are convex, so the method does not change the model
+// beyond the tolerance, and the solver's name, one of scikit-learn's, says what
+// is penalized, what is refused and when the fit is done, but not how it is
+// found: smooth problems are solved by a truncated Newton method, for lbfgs
+// after some iterations of gonum's limited-memory BFGS; those with an L1 part
+// by coordinate descent on Newton's model with shrinking (newGLMNET); and
+// liblinear's dual by coordinate descent in the dual. [FitBlocks] does the last
+// with rows that need not fit into memory. [Result] says whether the tolerance
+// was reached, in numbers.
 //
-// The matrix is kept by rows and by columns, so that every sum belongs to one
-// row or one column and is taken in one order: the result does not depend on
-// the number of workers. In this package products are rounded before they are
-// added, so that the Newton method and coordinate descent do not depend on the
-// processor either; gonum's vector routines do.
+// Beside it are the log-count ratios of naive Bayes as scales of the columns
+// ([NaiveBayes]), multinomial naive Bayes ([FitMultinomial]) and the
+// calibration of probabilities ([FitSigmoid], [FitTemperature], [OutOfFold]).
+//
+// Sums over rows or columns are taken over fixed blocks and added in order, so
+// the result does not depend on the number of workers. Products are rounded
+// before they are added, so that it does not depend on the processor either;
+// gonum's vector routines alone, used for lbfgs, do not promise that.
 package linear
