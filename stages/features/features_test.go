@@ -27,8 +27,7 @@ func TestTokens(t *testing.T) {
 		"e\u0301clair \xff\xffab a\xff": "clair|ab",
 		"12 3 x4":                       "12|x4",
 	} {
-		var got []string
-		got = words(DefaultPattern, in)
+		got := words(DefaultPattern, in)
 		if strings.Join(got, "|") != want {
 			t.Errorf("Tokens(%q) = %q, want %q", in, got, want)
 		}
