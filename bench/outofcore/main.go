@@ -180,7 +180,7 @@ func train(o options) error {
 	if err != nil {
 		return err
 	}
-	m, err := score.Measure(dataset.Labels(dev), decisions)
+	m, err := score.Measure(score.FromDecisions(dataset.Labels(dev), decisions), 0.5)
 	if err != nil {
 		return err
 	}
