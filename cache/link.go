@@ -129,18 +129,18 @@ func (s *Store) verify(ctx context.Context, sc *scratch, d Digest, object string
 	if err != nil {
 		return err
 	}
-	w := sc.hash(d.Hash())
-	_, err = sc.feed(ctx, w, f, sizeOf(f), nil)
+	got, _, err := sc.content(ctx, d.Hash(), f, sizeOf(f), nil)
 	_ = f.Close() // it was only read
 	if err != nil {
 		return err
 	}
-	return s.compare(d, w.Sum(nil))
+	return s.compare(d, got)
 }
 
 // compare quarantines the object d when its content's digest is another.
-func (s *Store) compare(d Digest, sum []byte) error {
-	if NewDigest(d.Hash(), sum, d.dir) != d {
+func (s *Store) compare(d, got Digest) error {
+	got.dir = d.dir
+	if got != d {
 		return s.quarantine(d)
 	}
 	return nil
@@ -194,11 +194,11 @@ func (s *Store) clone(ctx context.Context, sc *scratch, path string, d Digest, o
 		if err := reflink(f, src); err != nil || !verify {
 			return err
 		}
-		w := sc.hash(d.Hash())
-		if _, err := sc.feed(ctx, w, f, sizeOf(f), nil); err != nil {
+		got, _, err := sc.content(ctx, d.Hash(), f, sizeOf(f), nil)
+		if err != nil {
 			return err
 		}
-		return s.compare(d, w.Sum(nil))
+		return s.compare(d, got)
 	})
 }
 
@@ -217,11 +217,11 @@ func (s *Store) copyOut(ctx context.Context, sc *scratch, path string, d Digest,
 			_, err := sc.feed(ctx, f, src, size, nil)
 			return err
 		}
-		w := sc.hash(d.Hash())
-		if _, err := sc.feed(ctx, io.MultiWriter(w, f), src, size, nil); err != nil {
+		got, _, err := sc.copyContent(ctx, d.Hash(), f, src, size, nil)
+		if err != nil {
 			return err
 		}
-		return s.compare(d, w.Sum(nil))
+		return s.compare(d, got)
 	})
 }
 
