@@ -38,6 +38,15 @@ func (s *scratch) hash(h *Hash) hash.Hash {
 	return s.w
 }
 
+// sum returns the digest of data.
+func (s *scratch) sum(h *Hash, data []byte) Digest {
+	w := s.hash(h)
+	w.Write(data)
+	d := Digest{id: h.id}
+	w.Sum(d.sum[:0])
+	return d
+}
+
 // space returns a buffer of at least n bytes.
 func (s *scratch) space(n int) []byte {
 	if cap(s.buf) < n {

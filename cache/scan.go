@@ -49,32 +49,42 @@ type Scanner struct {
 // file nor directory, a name that is not UTF-8 and a .dvcignore file inside
 // are errors.
 func (s *Scanner) Scan(ctx context.Context, path string) (Entry, *Manifest, error) {
-	st, err := statPath(path, true)
+	items, dir, err := s.items(ctx, path)
 	if err != nil {
 		return Entry{}, nil, err
-	}
-	items := []item{{abs: path, fileStat: st}}
-	dir := st.mode.IsDir()
-	switch {
-	case dir:
-		if items, err = s.walk(ctx, path, false); err != nil {
-			return Entry{}, nil, err
-		}
-	case !st.mode.IsRegular():
-		return Entry{}, nil, special(path, st.mode)
 	}
 	if err := s.digest(ctx, items, false); err != nil {
 		return Entry{}, nil, err
 	}
 	if !dir {
-		it := &items[0]
-		return Entry{Digest: it.digest, Size: it.key.Size, Exec: it.exec()}, nil, nil
+		return items[0].entry(), nil, nil
 	}
+	m := manifestOf(items)
+	return m.Entry(s.Hash), m, nil
+}
+
+// items finds the one file at path, or all files of the directory there.
+func (s *Scanner) items(ctx context.Context, path string) (items []item, dir bool, err error) {
+	st, err := statPath(path, true)
+	if err != nil {
+		return nil, false, err
+	}
+	switch {
+	case st.mode.IsDir():
+		items, err = s.walk(ctx, path, false)
+		return items, true, err
+	case !st.mode.IsRegular():
+		return nil, false, special(path, st.mode)
+	}
+	return []item{{abs: path, fileStat: st}}, false, nil
+}
+
+func manifestOf(items []item) *Manifest {
 	m := &Manifest{Members: make([]Member, len(items))}
 	for i := range items {
 		m.Members[i] = items[i].member()
 	}
-	return m.Entry(s.Hash), m, nil
+	return m
 }
 
 // item is a file found in the workspace.
@@ -91,6 +101,10 @@ func (it *item) exec() bool { return it.mode&0o111 != 0 }
 
 func (it *item) member() Member {
 	return Member{Path: it.rel, Digest: it.digest, Size: it.key.Size, Exec: it.exec()}
+}
+
+func (it *item) entry() Entry {
+	return Entry{Digest: it.digest, Size: it.key.Size, Exec: it.exec()}
 }
 
 func special(path string, mode fs.FileMode) error {
@@ -245,6 +259,16 @@ func chunk(c, n int) (lo, hi int) { return c * chunkSize, min(n, (c+1)*chunkSize
 // that has meanwhile changed gets the stat that belongs to its digest. When
 // lenient, unreadable files become bad.
 func (s *Scanner) digest(ctx context.Context, items []item, lenient bool) error {
+	todo, err := s.unknown(ctx, items)
+	if err != nil || len(todo) == 0 {
+		return err
+	}
+	return s.hashAll(ctx, items, todo, lenient)
+}
+
+// unknown fills in the digests that the memo has, and returns the indices of
+// the other items, in the order in which they are best read.
+func (s *Scanner) unknown(ctx context.Context, items []item) ([]int, error) {
 	known := make([]bool, chunks(len(items)))
 	err := parallel(ctx, s.Workers, chunks(len(items)), func(_, c int) error {
 		lo, hi := chunk(c, len(items))
@@ -269,7 +293,7 @@ func (s *Scanner) digest(ctx context.Context, items []item, lenient bool) error 
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var todo []int
 	for c, ok := range known {
@@ -284,41 +308,46 @@ func (s *Scanner) digest(ctx context.Context, items []item, lenient bool) error 
 		}
 	}
 	if len(todo) == 0 {
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 	// The biggest first, so that none is left to one worker at the end.
 	slices.SortStableFunc(todo, func(a, b int) int {
 		return int(min(1, max(-1, items[b].key.Size/smallFile-items[a].key.Size/smallFile)))
 	})
 	s.settle(ctx, items, todo)
-	return s.hashAll(ctx, items, todo, lenient)
+	return todo, ctx.Err()
 }
 
 func (s *Scanner) hashAll(ctx context.Context, items []item, todo []int, lenient bool) error {
-	now := s.now()
 	scratches := make([]scratch, workerCount(s.Workers))
+	return parallel(ctx, s.Workers, len(todo), func(w, t int) error {
+		it := &items[todo[t]]
+		err := s.hash(ctx, &scratches[w], it)
+		if err != nil && lenient && ctx.Err() == nil {
+			it.bad = err
+			return nil
+		}
+		return err
+	})
+}
+
+// hash reads an item.
+func (s *Scanner) hash(ctx context.Context, sc *scratch, it *item) error {
 	var progress func(int64)
 	if s.Progress != nil {
 		progress = func(n int64) { s.Progress(0, n) }
 	}
-	return parallel(ctx, s.Workers, len(todo), func(w, t int) error {
-		it := &items[todo[t]]
-		r, err := scratches[w].hashPath(ctx, s.Hash, it.abs, now, progress)
-		if err != nil {
-			if lenient && ctx.Err() == nil {
-				it.bad = err
-				return nil
-			}
-			return err
-		}
-		it.digest, it.key = r.digest, r.info
-		it.mode = it.mode&^0o111 | execBits(r.exec)
-		s.Memo.Add(it.abs, r.info, r.digest, r.began)
-		if s.Progress != nil {
-			s.Progress(1, 0)
-		}
-		return nil
-	})
+	r, err := sc.hashPath(ctx, s.Hash, it.abs, s.now(), progress)
+	if err != nil {
+		return err
+	}
+	it.digest, it.key = r.digest, r.info
+	it.mode = it.mode&^0o111 | execBits(r.exec)
+	s.Memo.Add(it.abs, r.info, r.digest, r.began)
+	if s.Progress != nil {
+		s.Progress(1, 0)
+	}
+	return nil
 }
 
 func execBits(exec bool) fs.FileMode {

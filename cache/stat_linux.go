@@ -9,6 +9,8 @@ import (
 type fileStat struct {
 	key  FileInfoKey
 	mode fs.FileMode // type and permission bits
+	// names is the number of the file's hard links; 0 when not known.
+	names uint64
 }
 
 // statPath is os.Stat or os.Lstat without what they allocate: a walk does it
@@ -31,9 +33,13 @@ func statPath(path string, follow bool) (fileStat, error) {
 	if err != nil {
 		return fileStat{}, &fs.PathError{Op: op, Path: path, Err: err}
 	}
+	return fileStatOf(&st), nil
+}
+
+func fileStatOf(st *syscall.Stat_t) fileStat {
 	s := fileStat{
 		key:  FileInfoKey{st.Size, st.Mtim.Nano(), st.Ctim.Nano(), st.Ino},
-		mode: fs.FileMode(st.Mode & 0o777),
+		mode: fs.FileMode(st.Mode & 0o777), names: uint64(st.Nlink), //nolint:unconvert // its width depends on the architecture
 	}
 	switch st.Mode & syscall.S_IFMT {
 	case syscall.S_IFREG:
@@ -52,5 +58,5 @@ func statPath(path string, follow bool) (fileStat, error) {
 	default:
 		s.mode |= fs.ModeIrregular
 	}
-	return s, nil
+	return s
 }
