@@ -197,7 +197,7 @@ func (c *checkout) survey(ctx context.Context) error {
 		}
 	} else {
 		it := item{abs: c.root}
-		it.bad = it.look(st.mode)
+		it.bad = it.look(nil, st.mode)
 		c.have = []item{it}
 	}
 	if err := sc.digest(ctx, c.have, true); err != nil {

@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/flowrepro/flow/internal/atomicfile"
 )
@@ -120,75 +116,14 @@ func special(path string, mode fs.FileMode) error {
 	return fmt.Errorf("scan %s: is %s, which cannot be tracked", path, what)
 }
 
-// rawEntry is a directory entry before it is looked at.
-type rawEntry struct {
-	abs string
-	typ fs.FileMode
-}
-
-// walk finds the files below root, sorted by relative path, without digests.
-// A lenient walk reports what Scan refuses as items that are bad.
-func (s *Scanner) walk(ctx context.Context, root string, lenient bool) ([]item, error) {
-	root = strings.TrimSuffix(root, string(filepath.Separator))
-	var files []rawEntry
-	for level := []string{root}; len(level) > 0; {
-		found := make([][]rawEntry, len(level))
-		err := parallel(ctx, s.Workers, len(level), func(_, i int) error {
-			var err error
-			found[i], err = s.list(level[i], lenient)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		level = level[:0:0]
-		for _, list := range found {
-			for _, e := range list {
-				if e.typ.IsDir() {
-					level = append(level, e.abs)
-				} else {
-					files = append(files, e)
-				}
-			}
-		}
-	}
-	skip := len(root) + 1
-	relOf := func(abs string) string { return filepath.ToSlash(abs[skip:]) }
-	slices.SortFunc(files, func(a, b rawEntry) int {
-		if filepath.Separator == '/' {
-			return strings.Compare(a.abs[skip:], b.abs[skip:])
-		}
-		return strings.Compare(relOf(a.abs), relOf(b.abs))
-	})
-	items := make([]item, len(files))
-	err := parallel(ctx, s.Workers, chunks(len(files)), func(_, c int) error {
-		lo, hi := chunk(c, len(files))
-		for i := lo; i < hi; i++ {
-			items[i].abs, items[i].rel = files[i].abs, relOf(files[i].abs)
-			if err := items[i].look(files[i].typ); err != nil {
-				if !lenient {
-					return err
-				}
-				items[i].bad = err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(items, func(it item) bool {
-		return it.mode.IsDir() || errors.Is(it.bad, errVanished)
-	}), nil
-}
-
 // errVanished marks a file that was deleted between being listed and being
 // looked at.
 var errVanished = errors.New("vanished")
 
-// look fills in what stat tells. A link to a directory is left with that mode.
-func (it *item) look(typ fs.FileMode) (err error) {
-	it.fileStat, err = statPath(it.abs, false)
+// look fills in what stat tells, by way of dir when that is open. A link to a
+// directory is left with that mode.
+func (it *item) look(dir *openDir, typ fs.FileMode) (err error) {
+	it.fileStat, err = dir.stat(it.abs)
 	if errors.Is(err, fs.ErrNotExist) {
 		it.bad = errVanished
 		return nil
@@ -215,36 +150,6 @@ func (it *item) look(typ fs.FileMode) (err error) {
 		err = special(it.abs, it.mode)
 	}
 	return err
-}
-
-// list reads one directory.
-func (s *Scanner) list(dir string, lenient bool) ([]rawEntry, error) {
-	f, err := openFile(dir, os.O_RDONLY, 0)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := f.ReadDir(-1)
-	_ = f.Close() // it was only read
-	if err != nil {
-		return nil, err
-	}
-	base := dir + string(filepath.Separator)
-	list := make([]rawEntry, 0, len(entries))
-	for _, e := range entries {
-		name := e.Name()
-		abs := base + name
-		if strings.HasPrefix(name, TempPrefix) || s.Ignore != nil && s.Ignore(abs, e.IsDir()) {
-			continue
-		}
-		if name == ignoreFile && !lenient {
-			return nil, &IgnoreFileError{dir}
-		}
-		if !utf8.ValidString(name) && !lenient {
-			return nil, fmt.Errorf("scan %s: name %q is not valid UTF-8", dir, name)
-		}
-		list = append(list, rawEntry{abs, e.Type()})
-	}
-	return list, nil
 }
 
 // Work on many files is handed out in chunks, so that taking one costs little
