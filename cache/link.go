@@ -46,11 +46,28 @@ func (s *Store) linksFor(exec, empty bool) []LinkType {
 		if l == Copy {
 			break
 		}
-		if s.usable(l) && (l == Reflink || !exec) && (l != Hardlink || !empty) {
+		if s.suits(l, exec, empty) {
 			list = append(list, l)
 		}
 	}
 	return append(list, Copy)
+}
+
+// copies reports whether the preferred type is Copy.
+func (s *Store) copies(exec, empty bool) bool {
+	for _, l := range s.links {
+		if l == Copy {
+			break
+		}
+		if s.suits(l, exec, empty) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Store) suits(l LinkType, exec, empty bool) bool {
+	return s.usable(l) && (l == Reflink || !exec) && (l != Hardlink || !empty)
 }
 
 // preferred is the link type that a file of the workspace should be, the first
