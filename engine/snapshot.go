@@ -42,6 +42,7 @@ type snapshot struct {
 	env    []envState
 }
 
+// envState is a declared environment variable, with its value's fingerprint.
 type envState struct{ name, value string }
 
 // inputs hashes what the stage depends on. A missing path is part of the
