@@ -170,8 +170,25 @@ func (c *checkout) placeTree(ctx context.Context) (err error) {
 		}
 	}
 	scratches := make([]scratch, workerCount(c.s.workers))
+	anew := c.anew()
 	err = c.each(ctx, func(w int, t *target) error {
 		path := stage + string(filepath.Separator) + filepath.FromSlash(t.rel)
+		if anew {
+			done, err := c.small(&scratches[w], path, t)
+			if done || err != nil {
+				return err
+			}
+			// This was left to now.
+			state, err := c.s.check(t.digest, t.size)
+			switch {
+			case err != nil:
+				return err
+			case state == corrupt:
+				return &CorruptError{Digest: t.digest}
+			case state == absent:
+				return fmt.Errorf("object %s: %w", t.digest, ErrNotFound)
+			}
+		}
 		p, err := c.s.materialize(ctx, &scratches[w], path, t.digest, t.size, t.exec, c.opt.Verify)
 		t.key, t.link = p.key, p.link
 		return err
@@ -180,6 +197,39 @@ func (c *checkout) placeTree(ctx context.Context) (err error) {
 		return err
 	}
 	return os.Rename(stage, c.root)
+}
+
+// smallBuffer is what is read of an object whose size is not known.
+const smallBuffer = 64 << 10
+
+// small makes a small file, where files are copied. It reports false, and has
+// made nothing, when the object is large, or is not as an intact one looks.
+func (c *checkout) small(sc *scratch, path string, t *target) (bool, error) {
+	if t.size >= smallFile || !c.s.copies(t.exec, isEmpty(t.digest, t.size)) {
+		return false, nil
+	}
+	space := smallBuffer
+	if t.size >= 0 {
+		space = int(t.size) + 1
+	}
+	buf := sc.space(space)[:space]
+	n, st, err := readSmall(c.s.Path(t.digest), buf)
+	if err != nil || n == len(buf) {
+		return false, nil //nolint:nilerr // told by the second try
+	}
+	switch {
+	case st.mode != 0o444, int64(n) != st.key.Size, t.size >= 0 && int64(n) != t.size,
+		n == 0 && !isEmpty(t.digest, -1):
+		return false, nil // see Store.check
+	}
+	if c.opt.Verify {
+		if err := c.s.compare(t.digest, sc.sum(t.digest.Hash(), buf[:n])); err != nil {
+			return false, err
+		}
+	}
+	made, err := writeSmall(path, buf[:n], createMode(t.exec), true)
+	t.key, t.link = made.key, Copy
+	return err == nil, err
 }
 
 // placeMembers makes single files of a directory that is there.
@@ -217,7 +267,7 @@ func (c *checkout) placeMembers(ctx context.Context) error {
 func (c *checkout) each(ctx context.Context, fn func(worker int, t *target) error) error {
 	var bad MissingError
 	broken := make([]error, len(c.place))
-	err := parallel(ctx, c.s.workers, len(c.place), func(w, i int) error {
+	one := func(w, i int) error {
 		t := &c.place[i]
 		err := fn(w, t)
 		if errors.Is(err, ErrNotFound) {
@@ -228,6 +278,18 @@ func (c *checkout) each(ctx context.Context, fn func(worker int, t *target) erro
 			c.opt.Progress(1, max(0, t.size))
 		}
 		return err
+	}
+	parts := c.parts()
+	err := parallel(ctx, c.s.workers, len(parts), func(w, p int) error {
+		for i := parts[p].from; i < parts[p].to; i++ {
+			if err := one(w, i); err != nil {
+				return err
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err
@@ -249,6 +311,27 @@ func (c *checkout) each(ctx context.Context, fn func(worker int, t *target) erro
 	bad.Path = c.root
 	bad.Digests, bad.Corrupt = distinct(bad.Digests), distinct(bad.Corrupt)
 	return &bad
+}
+
+// part is a range of what is to be placed.
+type part struct{ from, to int }
+
+// parts divides what is to be placed among the workers: by directory, because
+// the kernel lets only one at a time make files in a directory, as long as no
+// directory has so much that the others would wait for its end.
+func (c *checkout) parts() []part {
+	most := max(1, len(c.place)/(16*workerCount(c.s.workers)))
+	var list []part
+	for i := 0; i < len(c.place); {
+		dir := dirOf(c.place[i].rel)
+		j := i + 1
+		for j < len(c.place) && j-i < most && c.place[j].size < smallFile && dirOf(c.place[j].rel) == dir {
+			j++
+		}
+		list = append(list, part{i, j})
+		i = j
+	}
+	return list
 }
 
 // one makes a file under the name tmp and then renames it.

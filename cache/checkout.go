@@ -174,6 +174,9 @@ func (c *checkout) targets() ([]target, error) {
 	return list, nil
 }
 
+// anew reports whether a directory is made that is not there at all.
+func (c *checkout) anew() bool { return c.e.Digest.dir && !c.dir && len(c.have) == 0 && !c.link }
+
 // survey finds out what is there.
 func (c *checkout) survey(ctx context.Context) error {
 	st, err := statPath(c.root, false)
@@ -197,7 +200,7 @@ func (c *checkout) survey(ctx context.Context) error {
 		}
 	} else {
 		it := item{abs: c.root}
-		it.bad = it.look(st.mode)
+		it.bad = it.look(nil, st.mode)
 		c.have = []item{it}
 	}
 	if err := sc.digest(ctx, c.have, true); err != nil {
@@ -291,13 +294,31 @@ func shown(rel string) string {
 }
 
 // checkObjects refuses to begin when not everything that is needed is there.
+// The objects of a directory that is made anew, where nothing is replaced, are
+// only found to exist; what is wrong with one is found when it is read, before
+// the directory gets its name.
 func (c *checkout) checkObjects(ctx context.Context) error {
 	states := make([]presence, len(c.place))
-	err := parallel(ctx, c.s.workers, len(c.place), func(_, i int) error {
-		var err error
-		states[i], err = c.s.check(c.place[i].digest, c.place[i].size)
-		return err
-	})
+	var err error
+	if c.anew() {
+		ds := make([]Digest, len(c.place))
+		for i := range ds {
+			ds[i] = c.place[i].digest
+		}
+		var there []bool
+		there, err = c.s.present(ctx, ds)
+		for i := range there {
+			if there[i] {
+				states[i] = present
+			}
+		}
+	} else {
+		err = parallel(ctx, c.s.workers, len(c.place), func(_, i int) error {
+			var err error
+			states[i], err = c.s.check(c.place[i].digest, c.place[i].size)
+			return err
+		})
+	}
 	if err != nil {
 		return err
 	}

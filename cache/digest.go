@@ -74,13 +74,13 @@ func ParseDigest(h *Hash, text string) (Digest, error) {
 		return Digest{}, fmt.Errorf("%s digest %q: want %d hexadecimal digits", h.Name, text, 2*h.Size)
 	}
 	d := Digest{id: h.id, dir: dir}
+	if decodeHex(d.sum[:h.Size], digits) {
+		return d, nil
+	}
 	if strings.ToLower(digits) != digits {
 		return Digest{}, fmt.Errorf("%s digest %q: not lower case", h.Name, text)
 	}
-	if _, err := hex.Decode(d.sum[:], []byte(digits)); err != nil {
-		return Digest{}, fmt.Errorf("%s digest %q: %w", h.Name, text, err)
-	}
-	return d, nil
+	return Digest{}, fmt.Errorf("%s digest %q: want hexadecimal digits", h.Name, text)
 }
 
 // Hash returns the algorithm that made the digest, nil for the zero Digest.

@@ -38,6 +38,15 @@ func (s *scratch) hash(h *Hash) hash.Hash {
 	return s.w
 }
 
+// sum returns the digest of data.
+func (s *scratch) sum(h *Hash, data []byte) Digest {
+	w := s.hash(h)
+	w.Write(data)
+	d := Digest{id: h.id}
+	w.Sum(d.sum[:0])
+	return d
+}
+
 // space returns a buffer of at least n bytes.
 func (s *scratch) space(n int) []byte {
 	if cap(s.buf) < n {
@@ -86,16 +95,54 @@ func (s *scratch) hashOpen(ctx context.Context, h *Hash, f *os.File, now func() 
 	}
 	r.began = now()
 	r.info, r.exec = StatKey(info), info.Mode()&0o111 != 0
-	w := s.hash(h)
-	n, err := s.feed(ctx, w, f, r.info.Size, progress)
-	if err != nil {
+	var n int64
+	if r.digest, n, err = s.content(ctx, h, f, r.info.Size, progress); err != nil {
 		return r, false, err
 	}
 	if info, err = f.Stat(); err != nil {
 		return r, false, err
 	}
-	r.digest = NewDigest(h, w.Sum(nil), false)
 	return r, n == r.info.Size && StatKey(info) == r.info, nil
+}
+
+// content returns the digest of the regular file f, which is at its beginning
+// and was found to have the given size, and how many bytes it is of; of a file
+// that has become shorter it may be the zero Digest of none.
+func (s *scratch) content(ctx context.Context, h *Hash, f *os.File, size int64, progress func(int64)) (Digest, int64, error) {
+	if wide(h, size) {
+		d, err := sumWide(ctx, f, size, nil, progress)
+		if errors.Is(err, errShort) {
+			return Digest{}, 0, nil
+		}
+		return d, size, err
+	}
+	w := s.hash(h)
+	n, err := s.feed(ctx, w, f, size, progress)
+	if err != nil {
+		return Digest{}, n, err
+	}
+	return NewDigest(h, w.Sum(nil), false), n, nil
+}
+
+// copyContent copies src, which is at its beginning and was found to have the
+// given size, into the empty file dst, and returns the digest of what dst has,
+// as content does.
+func (s *scratch) copyContent(ctx context.Context, h *Hash, dst, src *os.File, size int64, progress func(int64)) (Digest, int64, error) {
+	if wide(h, size) {
+		d, err := copyWide(ctx, dst, src, size, progress)
+		if errors.Is(err, errShort) {
+			return Digest{}, 0, nil
+		}
+		return d, size, err
+	}
+	w := s.hash(h)
+	// What is written is what was read, and so is what is hashed; of a large
+	// file the writing is done while the last block is hashed.
+	n, err := s.feed(ctx, w, io.TeeReader(src, dst), size, progress)
+	if err != nil {
+		return Digest{}, n, err
+	}
+	return NewDigest(h, w.Sum(nil), false), n, nil
 }
 
 // feed writes all of r to w. size is that of the regular file r, or negative

@@ -46,11 +46,28 @@ func (s *Store) linksFor(exec, empty bool) []LinkType {
 		if l == Copy {
 			break
 		}
-		if s.usable(l) && (l == Reflink || !exec) && (l != Hardlink || !empty) {
+		if s.suits(l, exec, empty) {
 			list = append(list, l)
 		}
 	}
 	return append(list, Copy)
+}
+
+// copies reports whether the preferred type is Copy.
+func (s *Store) copies(exec, empty bool) bool {
+	for _, l := range s.links {
+		if l == Copy {
+			break
+		}
+		if s.suits(l, exec, empty) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Store) suits(l LinkType, exec, empty bool) bool {
+	return s.usable(l) && (l == Reflink || !exec) && (l != Hardlink || !empty)
 }
 
 // preferred is the link type that a file of the workspace should be, the first
@@ -129,18 +146,18 @@ func (s *Store) verify(ctx context.Context, sc *scratch, d Digest, object string
 	if err != nil {
 		return err
 	}
-	w := sc.hash(d.Hash())
-	_, err = sc.feed(ctx, w, f, sizeOf(f), nil)
+	got, _, err := sc.content(ctx, d.Hash(), f, sizeOf(f), nil)
 	_ = f.Close() // it was only read
 	if err != nil {
 		return err
 	}
-	return s.compare(d, w.Sum(nil))
+	return s.compare(d, got)
 }
 
 // compare quarantines the object d when its content's digest is another.
-func (s *Store) compare(d Digest, sum []byte) error {
-	if NewDigest(d.Hash(), sum, d.dir) != d {
+func (s *Store) compare(d, got Digest) error {
+	got.dir = d.dir
+	if got != d {
 		return s.quarantine(d)
 	}
 	return nil
@@ -194,11 +211,11 @@ func (s *Store) clone(ctx context.Context, sc *scratch, path string, d Digest, o
 		if err := reflink(f, src); err != nil || !verify {
 			return err
 		}
-		w := sc.hash(d.Hash())
-		if _, err := sc.feed(ctx, w, f, sizeOf(f), nil); err != nil {
+		got, _, err := sc.content(ctx, d.Hash(), f, sizeOf(f), nil)
+		if err != nil {
 			return err
 		}
-		return s.compare(d, w.Sum(nil))
+		return s.compare(d, got)
 	})
 }
 
@@ -217,11 +234,11 @@ func (s *Store) copyOut(ctx context.Context, sc *scratch, path string, d Digest,
 			_, err := sc.feed(ctx, f, src, size, nil)
 			return err
 		}
-		w := sc.hash(d.Hash())
-		if _, err := sc.feed(ctx, io.MultiWriter(w, f), src, size, nil); err != nil {
+		got, _, err := sc.copyContent(ctx, d.Hash(), f, src, size, nil)
+		if err != nil {
 			return err
 		}
-		return s.compare(d, w.Sum(nil))
+		return s.compare(d, got)
 	})
 }
 

@@ -99,6 +99,23 @@ func (m *Memo) Lookup(h *Hash, path string, info FileInfoKey) (Digest, bool) {
 	return Digest{id: h.id, sum: v.sum}, true
 }
 
+// knows reports whether the file at the absolute path was ever hashed, whatever
+// has become of it since.
+func (m *Memo) knows(h *Hash, path string) bool {
+	if m == nil {
+		return false
+	}
+	k := makeMemoKey(h, path)
+	m.mu.RLock()
+	_, ok := m.fresh[k]
+	load := m.load
+	m.mu.RUnlock()
+	if !ok {
+		_, ok = load().find(k)
+	}
+	return ok
+}
+
 // Add remembers that the file at the absolute path had digest d while it was
 // as info says. hashed is when reading it began. A file that had changed so
 // shortly before that a later change might not show is not remembered; hash it

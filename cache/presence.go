@@ -27,16 +27,11 @@ const (
 // looked at; content is not.
 func (s *Store) Missing(ctx context.Context, ds ...Digest) ([]Digest, error) {
 	var missing, ask []Digest
-	seen := make(map[Digest]struct{}, len(ds))
-	add := func(d Digest) {
-		if _, ok := seen[d]; !ok && !d.IsZero() {
-			seen[d] = struct{}{}
-			ask = append(ask, d)
-		}
-	}
 	for _, d := range ds {
 		if !d.dir {
-			add(d)
+			if !d.IsZero() {
+				ask = append(ask, d)
+			}
 			continue
 		}
 		m, err := s.Manifest(d)
@@ -48,14 +43,12 @@ func (s *Store) Missing(ctx context.Context, ds ...Digest) ([]Digest, error) {
 			return nil, err
 		}
 		// It may be known without being there.
-		add(d)
-		if len(seen) == 1 {
-			seen = make(map[Digest]struct{}, len(m.Members)+len(ds))
-			seen[d] = struct{}{}
-			ask = slices.Grow(ask, len(m.Members)+len(ds))
-		}
+		ask = slices.Grow(ask, len(m.Members)+1)
+		ask = append(ask, d)
 		for i := range m.Members {
-			add(m.Members[i].Digest)
+			if member := m.Members[i].Digest; !member.IsZero() {
+				ask = append(ask, member)
+			}
 		}
 	}
 	there, err := s.present(ctx, ask)
@@ -108,42 +101,84 @@ func readNames(dir string) ([]string, error) {
 func (s *Store) listPresent(ctx context.Context, ds []Digest, there []bool) error {
 	// Digests are grouped by the directory they would be in: algorithm and
 	// first byte.
-	type group struct {
-		id, first byte
+	const spread = 256
+	groupOf := func(d Digest) int { return int(d.id-1)*spread + int(d.sum[0]) }
+	starts := make([]int32, len(hashes)*spread+1)
+	for _, d := range ds {
+		starts[groupOf(d)+1]++
 	}
-	groups := make(map[group][]int32)
+	for g := range len(starts) - 1 {
+		starts[g+1] += starts[g]
+	}
+	order := make([]int32, len(ds))
+	next := slices.Clone(starts)
 	for i, d := range ds {
-		g := group{d.id, d.sum[0]}
-		groups[g] = append(groups[g], int32(i))
+		g := groupOf(d)
+		order[next[g]] = int32(i)
+		next[g]++
 	}
-	keys := make([]group, 0, len(groups))
-	for g := range groups {
-		keys = append(keys, g)
-	}
-	return parallel(ctx, s.workers, len(keys), func(_, k int) error {
-		want := groups[keys[k]]
-		h := hashes[keys[k].id-1]
-		dir := filepath.Dir(s.Path(ds[want[0]]))
-		names, err := readNames(dir)
-		if errors.Is(err, fs.ErrNotExist) {
+	return parallel(ctx, s.workers, len(starts)-1, func(_, g int) error {
+		want := order[starts[g]:starts[g+1]]
+		if len(want) == 0 {
 			return nil
 		}
-		if err != nil {
-			return err
-		}
-		found := make(map[Digest]struct{}, len(names))
-		prefix := filepath.Base(dir)
-		for _, name := range names {
-			if d, err := ParseDigest(h, prefix+name); err == nil {
-				found[d] = struct{}{}
-			}
-		}
-		for _, i := range want {
-			_, there[i] = found[ds[i]]
-		}
-		return nil
+		return s.listGroup(ds, want, there)
 	})
 }
+
+// listGroup lists the directory that all of the digests with indices want
+// would be in.
+func (s *Store) listGroup(ds []Digest, want []int32, there []bool) error {
+	dir := filepath.Dir(s.Path(ds[want[0]]))
+	entries, err := readDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	h := ds[want[0]].Hash()
+	d := Digest{id: h.id}
+	d.sum[0] = ds[want[0]].sum[0]
+	found := make(map[Digest]struct{}, len(entries))
+	for _, e := range entries {
+		digits := e.name
+		d.dir = strings.HasSuffix(digits, dirSuffix)
+		if d.dir {
+			digits = digits[:len(digits)-len(dirSuffix)]
+		}
+		if len(digits) == 2*(h.Size-1) && decodeHex(d.sum[1:h.Size], digits) {
+			found[d] = struct{}{}
+		}
+	}
+	for _, i := range want {
+		_, there[i] = found[ds[i]]
+	}
+	return nil
+}
+
+// decodeHex reads lower-case digits into all of dst.
+func decodeHex(dst []byte, digits string) bool {
+	for i := range dst {
+		hi, lo := hexValue[digits[2*i]], hexValue[digits[2*i+1]]
+		if hi|lo > 15 {
+			return false
+		}
+		dst[i] = hi<<4 | lo
+	}
+	return true
+}
+
+// hexValue is what a digit stands for, 255 for anything else.
+var hexValue = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 255
+	}
+	for i, c := range []byte("0123456789abcdef") {
+		t[c] = byte(i)
+	}
+	return t
+}()
 
 // Walk calls fn for every object in the store, those of DVC 2.x included when
 // the store's algorithm is MD5, with its size and modification time. The order

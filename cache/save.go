@@ -161,25 +161,26 @@ func (s *Store) ingestLarge(ctx context.Context, sc *scratch, src *os.File, d Di
 		return err
 	}
 	defer t.discard()
-	w := sc.hash(d.Hash())
-	cloned := false
-	if s.reflinks() {
-		if cloned = reflink(t.f, src) == nil; !cloned {
-			s.broken.Store(Reflink, struct{}{})
-		}
-	}
-	if cloned {
-		_, err = sc.feed(ctx, w, t.f, sizeOf(t.f), nil)
-	} else {
-		_, err = sc.feed(ctx, io.MultiWriter(w, t.f), src, sizeOf(src), nil)
-	}
+	got, _, err := s.intake(ctx, sc, d.Hash(), t.f, src, nil)
 	if err != nil {
 		return err
 	}
-	if NewDigest(d.Hash(), w.Sum(nil), false) != d {
+	if got != d {
 		return ErrChanged
 	}
 	return s.commit(t, d)
+}
+
+// intake gives the empty file dst the content of src, by cloning where that
+// works, and returns the digest of what dst has then and its size.
+func (s *Store) intake(ctx context.Context, sc *scratch, h *Hash, dst, src *os.File, progress func(int64)) (Digest, int64, error) {
+	if s.reflinks() {
+		if reflink(dst, src) == nil {
+			return sc.content(ctx, h, dst, sizeOf(dst), progress)
+		}
+		s.broken.Store(Reflink, struct{}{})
+	}
+	return sc.copyContent(ctx, h, dst, src, sizeOf(src), progress)
 }
 
 // reflinks reports whether reflinks are wanted and may work.

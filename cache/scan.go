@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/flowrepro/flow/internal/atomicfile"
 )
@@ -49,32 +45,42 @@ type Scanner struct {
 // file nor directory, a name that is not UTF-8 and a .dvcignore file inside
 // are errors.
 func (s *Scanner) Scan(ctx context.Context, path string) (Entry, *Manifest, error) {
-	st, err := statPath(path, true)
+	items, dir, err := s.items(ctx, path)
 	if err != nil {
 		return Entry{}, nil, err
-	}
-	items := []item{{abs: path, fileStat: st}}
-	dir := st.mode.IsDir()
-	switch {
-	case dir:
-		if items, err = s.walk(ctx, path, false); err != nil {
-			return Entry{}, nil, err
-		}
-	case !st.mode.IsRegular():
-		return Entry{}, nil, special(path, st.mode)
 	}
 	if err := s.digest(ctx, items, false); err != nil {
 		return Entry{}, nil, err
 	}
 	if !dir {
-		it := &items[0]
-		return Entry{Digest: it.digest, Size: it.key.Size, Exec: it.exec()}, nil, nil
+		return items[0].entry(), nil, nil
 	}
+	m := manifestOf(items)
+	return m.Entry(s.Hash), m, nil
+}
+
+// items finds the one file at path, or all files of the directory there.
+func (s *Scanner) items(ctx context.Context, path string) (items []item, dir bool, err error) {
+	st, err := statPath(path, true)
+	if err != nil {
+		return nil, false, err
+	}
+	switch {
+	case st.mode.IsDir():
+		items, err = s.walk(ctx, path, false)
+		return items, true, err
+	case !st.mode.IsRegular():
+		return nil, false, special(path, st.mode)
+	}
+	return []item{{abs: path, fileStat: st}}, false, nil
+}
+
+func manifestOf(items []item) *Manifest {
 	m := &Manifest{Members: make([]Member, len(items))}
 	for i := range items {
 		m.Members[i] = items[i].member()
 	}
-	return m.Entry(s.Hash), m, nil
+	return m
 }
 
 // item is a file found in the workspace.
@@ -93,6 +99,10 @@ func (it *item) member() Member {
 	return Member{Path: it.rel, Digest: it.digest, Size: it.key.Size, Exec: it.exec()}
 }
 
+func (it *item) entry() Entry {
+	return Entry{Digest: it.digest, Size: it.key.Size, Exec: it.exec()}
+}
+
 func special(path string, mode fs.FileMode) error {
 	what := "neither a file nor a directory"
 	switch {
@@ -106,75 +116,14 @@ func special(path string, mode fs.FileMode) error {
 	return fmt.Errorf("scan %s: is %s, which cannot be tracked", path, what)
 }
 
-// rawEntry is a directory entry before it is looked at.
-type rawEntry struct {
-	abs string
-	typ fs.FileMode
-}
-
-// walk finds the files below root, sorted by relative path, without digests.
-// A lenient walk reports what Scan refuses as items that are bad.
-func (s *Scanner) walk(ctx context.Context, root string, lenient bool) ([]item, error) {
-	root = strings.TrimSuffix(root, string(filepath.Separator))
-	var files []rawEntry
-	for level := []string{root}; len(level) > 0; {
-		found := make([][]rawEntry, len(level))
-		err := parallel(ctx, s.Workers, len(level), func(_, i int) error {
-			var err error
-			found[i], err = s.list(level[i], lenient)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		level = level[:0:0]
-		for _, list := range found {
-			for _, e := range list {
-				if e.typ.IsDir() {
-					level = append(level, e.abs)
-				} else {
-					files = append(files, e)
-				}
-			}
-		}
-	}
-	skip := len(root) + 1
-	relOf := func(abs string) string { return filepath.ToSlash(abs[skip:]) }
-	slices.SortFunc(files, func(a, b rawEntry) int {
-		if filepath.Separator == '/' {
-			return strings.Compare(a.abs[skip:], b.abs[skip:])
-		}
-		return strings.Compare(relOf(a.abs), relOf(b.abs))
-	})
-	items := make([]item, len(files))
-	err := parallel(ctx, s.Workers, chunks(len(files)), func(_, c int) error {
-		lo, hi := chunk(c, len(files))
-		for i := lo; i < hi; i++ {
-			items[i].abs, items[i].rel = files[i].abs, relOf(files[i].abs)
-			if err := items[i].look(files[i].typ); err != nil {
-				if !lenient {
-					return err
-				}
-				items[i].bad = err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(items, func(it item) bool {
-		return it.mode.IsDir() || errors.Is(it.bad, errVanished)
-	}), nil
-}
-
 // errVanished marks a file that was deleted between being listed and being
 // looked at.
 var errVanished = errors.New("vanished")
 
-// look fills in what stat tells. A link to a directory is left with that mode.
-func (it *item) look(typ fs.FileMode) (err error) {
-	it.fileStat, err = statPath(it.abs, false)
+// look fills in what stat tells, by way of dir when that is open. A link to a
+// directory is left with that mode.
+func (it *item) look(dir *openDir, typ fs.FileMode) (err error) {
+	it.fileStat, err = dir.stat(it.abs)
 	if errors.Is(err, fs.ErrNotExist) {
 		it.bad = errVanished
 		return nil
@@ -203,36 +152,6 @@ func (it *item) look(typ fs.FileMode) (err error) {
 	return err
 }
 
-// list reads one directory.
-func (s *Scanner) list(dir string, lenient bool) ([]rawEntry, error) {
-	f, err := openFile(dir, os.O_RDONLY, 0)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := f.ReadDir(-1)
-	_ = f.Close() // it was only read
-	if err != nil {
-		return nil, err
-	}
-	base := dir + string(filepath.Separator)
-	list := make([]rawEntry, 0, len(entries))
-	for _, e := range entries {
-		name := e.Name()
-		abs := base + name
-		if strings.HasPrefix(name, TempPrefix) || s.Ignore != nil && s.Ignore(abs, e.IsDir()) {
-			continue
-		}
-		if name == ignoreFile && !lenient {
-			return nil, &IgnoreFileError{dir}
-		}
-		if !utf8.ValidString(name) && !lenient {
-			return nil, fmt.Errorf("scan %s: name %q is not valid UTF-8", dir, name)
-		}
-		list = append(list, rawEntry{abs, e.Type()})
-	}
-	return list, nil
-}
-
 // Work on many files is handed out in chunks, so that taking one costs little
 // beside doing it.
 const chunkSize = 128
@@ -245,6 +164,16 @@ func chunk(c, n int) (lo, hi int) { return c * chunkSize, min(n, (c+1)*chunkSize
 // that has meanwhile changed gets the stat that belongs to its digest. When
 // lenient, unreadable files become bad.
 func (s *Scanner) digest(ctx context.Context, items []item, lenient bool) error {
+	todo, err := s.unknown(ctx, items)
+	if err != nil || len(todo) == 0 {
+		return err
+	}
+	return s.hashAll(ctx, items, todo, lenient)
+}
+
+// unknown fills in the digests that the memo has, and returns the indices of
+// the other items, in the order in which they are best read.
+func (s *Scanner) unknown(ctx context.Context, items []item) ([]int, error) {
 	known := make([]bool, chunks(len(items)))
 	err := parallel(ctx, s.Workers, chunks(len(items)), func(_, c int) error {
 		lo, hi := chunk(c, len(items))
@@ -269,7 +198,7 @@ func (s *Scanner) digest(ctx context.Context, items []item, lenient bool) error 
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var todo []int
 	for c, ok := range known {
@@ -284,41 +213,46 @@ func (s *Scanner) digest(ctx context.Context, items []item, lenient bool) error 
 		}
 	}
 	if len(todo) == 0 {
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 	// The biggest first, so that none is left to one worker at the end.
 	slices.SortStableFunc(todo, func(a, b int) int {
 		return int(min(1, max(-1, items[b].key.Size/smallFile-items[a].key.Size/smallFile)))
 	})
 	s.settle(ctx, items, todo)
-	return s.hashAll(ctx, items, todo, lenient)
+	return todo, ctx.Err()
 }
 
 func (s *Scanner) hashAll(ctx context.Context, items []item, todo []int, lenient bool) error {
-	now := s.now()
 	scratches := make([]scratch, workerCount(s.Workers))
+	return parallel(ctx, s.Workers, len(todo), func(w, t int) error {
+		it := &items[todo[t]]
+		err := s.hash(ctx, &scratches[w], it)
+		if err != nil && lenient && ctx.Err() == nil {
+			it.bad = err
+			return nil
+		}
+		return err
+	})
+}
+
+// hash reads an item.
+func (s *Scanner) hash(ctx context.Context, sc *scratch, it *item) error {
 	var progress func(int64)
 	if s.Progress != nil {
 		progress = func(n int64) { s.Progress(0, n) }
 	}
-	return parallel(ctx, s.Workers, len(todo), func(w, t int) error {
-		it := &items[todo[t]]
-		r, err := scratches[w].hashPath(ctx, s.Hash, it.abs, now, progress)
-		if err != nil {
-			if lenient && ctx.Err() == nil {
-				it.bad = err
-				return nil
-			}
-			return err
-		}
-		it.digest, it.key = r.digest, r.info
-		it.mode = it.mode&^0o111 | execBits(r.exec)
-		s.Memo.Add(it.abs, r.info, r.digest, r.began)
-		if s.Progress != nil {
-			s.Progress(1, 0)
-		}
-		return nil
-	})
+	r, err := sc.hashPath(ctx, s.Hash, it.abs, s.now(), progress)
+	if err != nil {
+		return err
+	}
+	it.digest, it.key = r.digest, r.info
+	it.mode = it.mode&^0o111 | execBits(r.exec)
+	s.Memo.Add(it.abs, r.info, r.digest, r.began)
+	if s.Progress != nil {
+		s.Progress(1, 0)
+	}
+	return nil
 }
 
 func execBits(exec bool) fs.FileMode {

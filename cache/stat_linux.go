@@ -9,6 +9,8 @@ import (
 type fileStat struct {
 	key  FileInfoKey
 	mode fs.FileMode // type and permission bits
+	// names is the number of the file's hard links; 0 when not known.
+	names uint64
 }
 
 // statPath is os.Stat or os.Lstat without what they allocate: a walk does it
@@ -31,26 +33,35 @@ func statPath(path string, follow bool) (fileStat, error) {
 	if err != nil {
 		return fileStat{}, &fs.PathError{Op: op, Path: path, Err: err}
 	}
-	s := fileStat{
-		key:  FileInfoKey{st.Size, st.Mtim.Nano(), st.Ctim.Nano(), st.Ino},
-		mode: fs.FileMode(st.Mode & 0o777),
+	return fileStatOf(&st), nil
+}
+
+func fileStatOf(st *syscall.Stat_t) fileStat {
+	return fileStat{
+		key:   FileInfoKey{st.Size, st.Mtim.Nano(), st.Ctim.Nano(), st.Ino},
+		mode:  fileMode(st.Mode),
+		names: uint64(st.Nlink), //nolint:unconvert // its width depends on the architecture
 	}
-	switch st.Mode & syscall.S_IFMT {
+}
+
+func fileMode(raw uint32) fs.FileMode {
+	mode := fs.FileMode(raw & 0o777)
+	switch raw & syscall.S_IFMT {
 	case syscall.S_IFREG:
 	case syscall.S_IFDIR:
-		s.mode |= fs.ModeDir
+		mode |= fs.ModeDir
 	case syscall.S_IFLNK:
-		s.mode |= fs.ModeSymlink
+		mode |= fs.ModeSymlink
 	case syscall.S_IFIFO:
-		s.mode |= fs.ModeNamedPipe
+		mode |= fs.ModeNamedPipe
 	case syscall.S_IFSOCK:
-		s.mode |= fs.ModeSocket
+		mode |= fs.ModeSocket
 	case syscall.S_IFCHR:
-		s.mode |= fs.ModeDevice | fs.ModeCharDevice
+		mode |= fs.ModeDevice | fs.ModeCharDevice
 	case syscall.S_IFBLK:
-		s.mode |= fs.ModeDevice
+		mode |= fs.ModeDevice
 	default:
-		s.mode |= fs.ModeIrregular
+		mode |= fs.ModeIrregular
 	}
-	return s, nil
+	return mode
 }

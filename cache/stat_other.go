@@ -11,6 +11,8 @@ import (
 type fileStat struct {
 	key  FileInfoKey
 	mode fs.FileMode // type and permission bits
+	// names is the number of the file's hard links; 0 when not known.
+	names uint64
 }
 
 func statPath(path string, follow bool) (fileStat, error) {
@@ -22,5 +24,5 @@ func statPath(path string, follow bool) (fileStat, error) {
 	if err != nil {
 		return fileStat{}, err
 	}
-	return fileStat{StatKey(info), info.Mode() & (fs.ModeType | fs.ModePerm)}, nil
+	return fileStat{key: StatKey(info), mode: info.Mode() & (fs.ModeType | fs.ModePerm)}, nil
 }

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -45,6 +46,7 @@ type Store struct {
 	shared  bool
 	workers int
 	memo    *Memo
+	roots   []string // by algorithm, see rootOf
 
 	temp     string
 	tempOnce sync.Once
@@ -85,8 +87,13 @@ func Open(o Options) (*Store, error) {
 			return nil, fmt.Errorf("open cache: unknown link type %q", string(l))
 		}
 	}
+	roots := make([]string, len(hashes))
+	for i, h := range hashes {
+		roots[i] = rootOf(dir, h)
+	}
 	return &Store{
-		dir: dir, hash: o.Hash, links: links, shared: o.Shared, workers: o.Workers,
+		roots: roots,
+		dir:   dir, hash: o.Hash, links: links, shared: o.Shared, workers: o.Workers,
 		memo: o.Memo, temp: o.Temp, manifests: make(map[Digest]*Manifest),
 	}, nil
 }
@@ -100,19 +107,33 @@ func (s *Store) Hash() *Hash { return s.hash }
 // Path returns where the object d is or would be. The objects of DVC 2.x are
 // right below the store's directory.
 func (s *Store) Path(d Digest) string {
-	text := d.String()
-	if len(text) < 3 {
+	if d.IsZero() {
 		return filepath.Join(s.dir, "files", "none")
 	}
-	return s.root(d.Hash()) + string(filepath.Separator) + text[:2] + string(filepath.Separator) + text[2:]
+	h := d.Hash()
+	const sep = filepath.Separator
+	var stack [320]byte
+	buf := append(stack[:0], s.root(h)...)
+	buf = append(buf, sep)
+	buf = hex.AppendEncode(buf, d.sum[:1])
+	buf = append(buf, sep)
+	buf = hex.AppendEncode(buf, d.sum[1:h.Size])
+	if d.dir {
+		buf = append(buf, dirSuffix...)
+	}
+	return string(buf)
 }
 
 // root is the directory that holds the objects of an algorithm.
-func (s *Store) root(h *Hash) string {
+func (s *Store) root(h *Hash) string { return s.roots[h.id-1] }
+
+// rootOf names the directory that holds the objects of an algorithm in the
+// store at dir.
+func rootOf(dir string, h *Hash) string {
 	if h == MD5Text {
-		return s.dir
+		return dir
 	}
-	return s.dir + string(filepath.Separator) + "files" + string(filepath.Separator) + h.Name
+	return dir + string(filepath.Separator) + "files" + string(filepath.Separator) + h.Name
 }
 
 // Has reports whether the object d is there. It does not look at content, and

@@ -66,26 +66,43 @@ func (e *Engine) add(ctx context.Context, req AddRequest, abs string) (string, e
 	}
 	outs := make([]outState, len(n.Outs))
 	for i, o := range n.Outs {
-		place := e.abs(o.Path)
 		rec := dataEntry(n, o.Def)
-		c := e.look(ctx, o.Path, rec)
+		c := e.addOutput(ctx, req, o, rec)
 		if c.missing() {
-			return "", fmt.Errorf("output '%s' does not exist: %w", e.show(o.Path), noSuchFile(place))
+			return "", fmt.Errorf("output '%s' does not exist: %w", e.show(o.Path), noSuchFile(e.abs(o.Path)))
 		}
 		if c.err != nil {
 			return "", fmt.Errorf("add '%s': %w", e.show(o.Path), c.err)
 		}
-		outs[i] = outState{out: o, content: e.current(ctx, o.Path, c, rec), rec: rec}
-	}
-	if !req.NoCommit {
-		if err := e.storeOutputs(ctx, n, outs, !req.NoRelink); err != nil {
-			return "", err
-		}
+		outs[i] = outState{out: o, content: c, rec: rec}
 	}
 	if err := e.ignoreOutputs(n); err != nil {
 		return "", err
 	}
 	return e.abs(n.File), e.saveData(n, outs)
+}
+
+// addOutput looks at what is at an output's path and stores it, unless that is
+// not wanted.
+func (e *Engine) addOutput(ctx context.Context, req AddRequest, o pipeline.Output, rec *lock.Entry) content {
+	if e.legacyEntry(rec) || req.NoCommit || !o.Cache || !inside(o.Path) {
+		c := e.look(ctx, o.Path, rec)
+		if c.err != nil {
+			return c
+		}
+		c = e.current(ctx, o.Path, c, rec)
+		if !req.NoCommit && c.err == nil {
+			c.err = e.storeOutput(ctx, o, c, !req.NoRelink)
+		}
+		return c
+	}
+	// What is new is read only once.
+	opt := cache.SaveOptions{Relink: !req.NoRelink && !o.Persist}
+	entry, m, err := e.opt.Store.Add(ctx, &e.ws.scanner, e.abs(o.Path), opt)
+	if err == nil {
+		e.links().note(o.Path, entry.Digest)
+	}
+	return content{entry: entry, manifest: m, err: err}
 }
 
 // owner finds the .dvc file that tracks a path or a directory around it, or

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"sort"
 	"strconv"
@@ -91,13 +93,26 @@ func key(n *node, s *snapshot) (cache.Key, []cache.Field) {
 
 // environment returns the values of the variables that the stage declares to
 // depend on: `meta: {flow: {env: [NAME, …]}}`, a place DVC leaves to the user.
-// An unset variable has an empty value.
+// In place of a value stands its fingerprint, because values may be secret and
+// records may be shared; what is empty or unset shows as that.
 func environment(n *node) []envState {
 	var list []envState
 	for _, name := range declaredEnv(n.Meta) {
-		list = append(list, envState{name, os.Getenv(name)})
+		list = append(list, envState{name, fingerprint(name, os.Getenv(name))})
 	}
 	return list
+}
+
+// fingerprint tells values of a variable apart without containing them. It does
+// not keep one secret that can be guessed.
+func fingerprint(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	const size = 16
+	w := cache.BLAKE3.New()
+	_, _ = io.WriteString(w, "flow environment\x00"+name+"\x00"+value) // never fails
+	return "blake3:" + hex.EncodeToString(w.Sum(nil)[:size])
 }
 
 func declaredEnv(meta any) []string {

@@ -114,17 +114,26 @@ func looksLikeText(b []byte) bool {
 func (e *Engine) storeOutputs(ctx context.Context, n *node, outs []outState, relink bool) error {
 	for i := range outs {
 		o := &outs[i]
-		if !o.out.Cache && o.out.Kind == pipeline.PlainOutput || !inside(o.out.Path) || o.content.err != nil {
+		if o.content.err != nil {
 			continue
 		}
-		abs := e.abs(o.out.Path)
-		opt := cache.SaveOptions{Relink: relink && o.out.Cache && !o.out.Persist}
-		if err := e.opt.Store.Save(ctx, abs, o.content.entry, o.content.manifest, opt); err != nil {
+		if err := e.storeOutput(ctx, o.out, o.content, relink); err != nil {
 			return fmt.Errorf("store output '%s': %w", o.out.Def, err)
 		}
-		if o.out.Cache {
-			e.links().note(o.out.Path, o.content.entry.Digest)
-		}
+	}
+	return nil
+}
+
+func (e *Engine) storeOutput(ctx context.Context, o pipeline.Output, c content, relink bool) error {
+	if !o.Cache && o.Kind == pipeline.PlainOutput || !inside(o.Path) {
+		return nil
+	}
+	opt := cache.SaveOptions{Relink: relink && o.Cache && !o.Persist}
+	if err := e.opt.Store.Save(ctx, e.abs(o.Path), c.entry, c.manifest, opt); err != nil {
+		return err
+	}
+	if o.Cache {
+		e.links().note(o.Path, c.entry.Digest)
 	}
 	return nil
 }

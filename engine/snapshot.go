@@ -42,6 +42,7 @@ type snapshot struct {
 	env    []envState
 }
 
+// envState is a declared environment variable, with its value's fingerprint.
 type envState struct{ name, value string }
 
 // inputs hashes what the stage depends on. A missing path is part of the
@@ -70,9 +71,14 @@ func (e *Engine) inputs(ctx context.Context, n *node, rec *lock.Stage) (*snapsho
 
 // look scans a path with the algorithm of the recorded entry.
 func (e *Engine) look(ctx context.Context, place string, rec *lock.Entry) content {
-	legacy := rec != nil && rec.Hash == "" && rec.Digest != "" && e.legacyAllowed()
+	legacy := e.legacyEntry(rec)
 	entry, m, err := e.ws.scan(ctx, e.abs(place), legacy)
 	return content{entry, m, err, legacy}
+}
+
+// legacyEntry reports whether an entry has the digest of DVC 2.x.
+func (e *Engine) legacyEntry(rec *lock.Entry) bool {
+	return rec != nil && rec.Hash == "" && rec.Digest != "" && e.legacyAllowed()
 }
 
 func (e *Engine) legacyAllowed() bool { return e.opt.Project.Format.Hash == cache.MD5 }

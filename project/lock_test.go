@@ -417,3 +417,9 @@ func TestLockPathsNotWritten(t *testing.T) {
 		t.Errorf("%d locks are still counted", n)
 	}
 }
+
+// readPathTable reads the file as another process would.
+func readPathTable(file string) (*pathTable, error) {
+	t, _, err := new(pathHolds).read(file)
+	return t, err
+}

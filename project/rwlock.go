@@ -46,6 +46,10 @@ type pathTable struct {
 type pathHolds struct {
 	mu    sync.Mutex
 	count map[pathHold]int
+	// written is what this process last wrote into the file, and table what
+	// that says: most of the time nobody else has written since.
+	written []byte
+	table   *pathTable
 }
 
 type pathHold struct {
@@ -117,11 +121,7 @@ func (p *Project) editPathTable(ctx context.Context, change func(*pathTable) err
 		return err
 	}
 	defer func() { err = errors.Join(err, unguard()) }()
-	table, err := readPathTable(file)
-	if err != nil {
-		return err
-	}
-	before, err := json.Marshal(table)
+	table, before, err := p.paths.read(file)
 	if err != nil {
 		return err
 	}
@@ -130,27 +130,43 @@ func (p *Project) editPathTable(ctx context.Context, change func(*pathTable) err
 	if err != nil {
 		return err
 	}
-	if string(before) == string(after) {
-		return changed
+	if !bytes.Equal(before, after) {
+		if err := writePathTable(file, after); err != nil {
+			return errors.Join(changed, fmt.Errorf("write locks: %w", err))
+		}
 	}
-	if err := writePathTable(file, after); err != nil {
-		return errors.Join(changed, fmt.Errorf("write locks: %w", err))
-	}
+	p.paths.written, p.paths.table = after, table
 	return changed
 }
 
-// readPathTable reads the file; one that is missing or empty holds nothing.
-func readPathTable(file string) (*pathTable, error) {
-	t := &pathTable{}
+// read returns the table in the file and its canonical text. What is kept of
+// it is dropped until the caller has written.
+func (p *pathHolds) read(file string) (*pathTable, []byte, error) {
+	written, table := p.written, p.table
+	p.written, p.table = nil, nil
 	data, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read locks: %w", err)
+		return nil, nil, fmt.Errorf("read locks: %w", err)
 	}
-	if err == nil {
+	if table != nil && err == nil && bytes.Equal(bytes.TrimRight(data, " "), written) {
+		return table, written, nil
+	}
+	if table, err = parsePathTable(file, data, err == nil); err != nil {
+		return nil, nil, err
+	}
+	before, err := json.Marshal(table)
+	return table, before, err
+}
+
+// parsePathTable reads what is in the file; one that does not exist holds
+// nothing.
+func parsePathTable(file string, data []byte, exists bool) (*pathTable, error) {
+	t := &pathTable{}
+	if exists {
 		if !json.Valid(data) {
 			return nil, fmt.Errorf("Unable to read RWLock-file '%s'. JSON structure is corrupted", file) //nolint:staticcheck // DVC's wording
 		}
-		dec := json.NewDecoder(strings.NewReader(string(data)))
+		dec := json.NewDecoder(bytes.NewReader(data))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(t); err != nil {
 			return nil, fmt.Errorf("RWLock-file '%s' format error: %w", file, err)

@@ -4,10 +4,13 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 
@@ -18,7 +21,7 @@ func main() {
 	count := flag.Int("files", 100_000, "number of small files, 1 KB each")
 	large := flag.Int64("large", 4<<30, "bytes of the large file")
 	runs := flag.Int("runs", 3, "runs of each command")
-	peers := flag.Bool("peers", true, "measure DVC too (minutes)")
+	peers := flag.Bool("peers", true, "measure DVC and xvc too (minutes)")
 	flag.Parse()
 	if err := run(*count, *large, *runs, *peers); err != nil {
 		fmt.Fprintln(os.Stderr, "files:", err)
@@ -28,10 +31,28 @@ func main() {
 
 // bench holds what the measurements share.
 type bench struct {
-	flow, dvc string
-	haveDVC   bool
-	tmp       string
-	runs      int
+	flow, dvc, xvc   string
+	haveDVC, haveXVC bool
+	tmp              string
+	runs             int
+	thrown           int
+}
+
+// away takes a file or directory out of the way. It is deleted in the end: ext4
+// without a journal passes over inodes that were deleted in the last minutes,
+// one by one, so that deleting 100,000 files makes the next command that creates
+// some, whichever it is, several times slower.
+func (b *bench) away(path string) error {
+	b.thrown++
+	trash := filepath.Join(b.tmp, "trash")
+	if err := os.MkdirAll(trash, 0o777); err != nil {
+		return err
+	}
+	err := os.Rename(path, filepath.Join(trash, strconv.Itoa(b.thrown)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 func run(count int, large int64, runs int, peers bool) error {
@@ -42,6 +63,7 @@ func run(count int, large int64, runs int, peers bool) error {
 	}
 	if peers {
 		b.dvc, b.haveDVC = measure.Tool("FLOW_BENCH_DVC", "dvc")
+		b.xvc, b.haveXVC = measure.Tool("FLOW_BENCH_XVC", "xvc")
 	}
 	var err error
 	if b.tmp, err = os.MkdirTemp(os.Getenv("FLOW_BENCH_DIR"), "flow-bench-"); err != nil {
@@ -62,17 +84,40 @@ func run(count int, large int64, runs int, peers bool) error {
 
 // tool is one of the programs compared, in its own copy of the data.
 type tool struct {
-	name, exe, dir, control string
-	init                    []string
+	name, exe, dir string
+	init           []string
+	git            bool // works in Git repositories only
+	// verbs has what a command of flow is called where it is called otherwise;
+	// none means that there is no such command.
+	verbs map[string][]string
+}
+
+// command is the tool's for one of flow's, nil when it has none.
+func (t tool) command(args []string) []string {
+	if t.verbs != nil {
+		verb, ok := t.verbs[args[0]]
+		if !ok {
+			return nil
+		}
+		if args[0] == "add" {
+			verb = append(verb[:len(verb):len(verb)], args[len(args)-1])
+		}
+		args = verb
+	}
+	return append([]string{t.exe}, args...)
 }
 
 func (b *bench) tools(what string) []tool {
 	list := []tool{
-		{"flow", b.flow, filepath.Join(b.tmp, what, "native"), ".flow", []string{"init", "--no-scm"}},
-		{"flow, DVC's format", b.flow, filepath.Join(b.tmp, what, "format"), ".dvc", []string{"init", "--no-scm", "--format", "dvc"}},
+		{name: "flow", exe: b.flow, dir: filepath.Join(b.tmp, what, "native"), init: []string{"init", "--no-scm"}},
+		{name: "flow, DVC's format", exe: b.flow, dir: filepath.Join(b.tmp, what, "format"), init: []string{"init", "--no-scm", "--format", "dvc"}},
 	}
 	if b.haveDVC {
-		list = append(list, tool{"DVC", b.dvc, filepath.Join(b.tmp, what, "dvc"), ".dvc", []string{"init", "--no-scm"}})
+		list = append(list, tool{name: "DVC", exe: b.dvc, dir: filepath.Join(b.tmp, what, "dvc"), init: []string{"init", "--no-scm"}})
+	}
+	if b.haveXVC {
+		list = append(list, tool{name: "xvc", exe: b.xvc, dir: filepath.Join(b.tmp, what, "xvc"), init: []string{"init"}, git: true,
+			verbs: map[string][]string{"add": {"--skip-git", "file", "track"}, "checkout": {"--skip-git", "file", "recheck"}}})
 	}
 	return list
 }
@@ -80,22 +125,22 @@ func (b *bench) tools(what string) []tool {
 func (b *bench) compare(title string, tools []tool, warmup int, args []string, before func(t tool) error) {
 	var cases []measure.Case
 	for _, t := range tools {
-		c := measure.Case{Name: t.name, Args: append([]string{t.exe}, args...), Dir: t.dir, Env: []string{"DVC_NO_ANALYTICS=1"}}
+		command := t.command(args)
+		if command == nil {
+			continue
+		}
+		c := measure.Case{Name: t.name, Args: command, Dir: t.dir, Env: []string{"DVC_NO_ANALYTICS=1"}}
 		if before != nil {
 			c.Before = func() error { return before(t) }
 		}
 		cases = append(cases, c)
 	}
-	runs := b.runs
-	if b.haveDVC {
-		runs = min(runs, 3)
-	}
-	measure.Print(os.Stdout, title, measure.Compare(cases, warmup, runs))
+	measure.Print(os.Stdout, title, measure.Compare(cases, warmup, b.runs))
 }
 
 // reset makes a project that tracks nothing yet around untouched data.
-func reset(t tool, fill func(dir string) error) error {
-	if err := os.RemoveAll(t.dir); err != nil {
+func (b *bench) reset(t tool, fill func(dir string) error) error {
+	if err := b.away(t.dir); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(t.dir, 0o777); err != nil {
@@ -104,6 +149,11 @@ func reset(t tool, fill func(dir string) error) error {
 	if err := fill(t.dir); err != nil {
 		return err
 	}
+	if t.git {
+		if err := exec.Command("git", "init", "-q", t.dir).Run(); err != nil {
+			return fmt.Errorf("git init: %w", err)
+		}
+	}
 	r := measure.Compare([]measure.Case{{Args: append([]string{t.exe}, t.init...), Dir: t.dir}}, 0, 1)
 	return r[0].Err
 }
@@ -111,17 +161,12 @@ func reset(t tool, fill func(dir string) error) error {
 func (b *bench) many(count int) error {
 	tools := b.tools("many")
 	fill := func(dir string) error { return smallFiles(filepath.Join(dir, "data"), count) }
-	b.compare(fmt.Sprintf("add %d files of 1 KB", count), tools, 0, []string{"add", "-q", "data"}, func(t tool) error { return reset(t, fill) })
+	b.compare(fmt.Sprintf("add %d files of 1 KB", count), tools, 0, []string{"add", "-q", "data"}, func(t tool) error { return b.reset(t, fill) })
 	b.compare("status, nothing changed", tools, 1, []string{"status", "-q"}, nil)
 	b.compare("checkout into an empty workspace", tools, 0, []string{"checkout", "-q"}, func(t tool) error {
-		return os.RemoveAll(filepath.Join(t.dir, "data"))
+		return b.away(filepath.Join(t.dir, "data"))
 	})
 	b.compare("checkout, nothing to do", tools, 1, []string{"checkout", "-q"}, nil)
-	for _, t := range tools {
-		if err := os.RemoveAll(t.dir); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
@@ -134,7 +179,7 @@ func (b *bench) one(size int64) error {
 	fill := func(dir string) error { return os.Link(source, filepath.Join(dir, "large.bin")) }
 	title := fmt.Sprintf("add one file of %d MiB", size>>20)
 	b.compare(title, tools, 0, []string{"add", "-q", "large.bin"}, func(t tool) error {
-		if err := reset(t, fill); err != nil {
+		if err := b.reset(t, fill); err != nil {
 			return err
 		}
 		_, err := os.Stat(source)
@@ -148,12 +193,20 @@ func (b *bench) one(size int64) error {
 		dir := tools[0].dir
 		measure.Print(os.Stdout, fmt.Sprintf("hash %d MiB", size>>20), measure.Compare([]measure.Case{
 			{Name: "flow cache verify", Args: []string{b.flow, "cache", "verify", "-q"}, Dir: dir},
-			{Name: "b3sum --num-threads 1", Args: []string{b3sum, "--num-threads", "1", source}, Dir: dir},
 			{Name: "b3sum", Args: []string{b3sum, source}, Dir: dir},
-		}, 1, b.runs))
+		}, 1, b.hashRuns()))
+		if taskset, err := exec.LookPath("taskset"); err == nil {
+			measure.Print(os.Stdout, fmt.Sprintf("hash %d MiB on one core", size>>20), measure.Compare([]measure.Case{
+				{Name: "flow cache verify", Args: []string{taskset, "-c", "0", b.flow, "cache", "verify", "-q"}, Dir: dir},
+				{Name: "b3sum --num-threads 1", Args: []string{taskset, "-c", "0", b3sum, "--num-threads", "1", source}, Dir: dir},
+			}, 1, b.hashRuns()))
+		}
 	}
 	return nil
 }
+
+// hashRuns is the number of runs of what takes a second or less.
+func (b *bench) hashRuns() int { return max(b.runs, 7) }
 
 // smallFiles writes count files of 1 KB of random text in directories of 1,000.
 func smallFiles(dir string, count int) error {

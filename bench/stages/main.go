@@ -4,9 +4,11 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -16,7 +18,7 @@ import (
 
 func main() {
 	sizes := flag.String("stages", "10,100,1000,10000", "numbers of stages")
-	limit := flag.Int("dvc-limit", 100, "largest number of stages given to DVC, which needs a third of a second for each")
+	limit := flag.Int("dvc-limit", 100, "largest number of stages given to DVC and xvc, which need long")
 	runs := flag.Int("runs", 5, "runs of each command")
 	flag.Parse()
 	if err := run(*sizes, *limit, *runs); err != nil {
@@ -45,7 +47,7 @@ func run(sizes string, limit, runs int) error {
 
 // compare measures pipelines of n stages.
 func compare(flow string, n, limit, runs int) error {
-	tmp, err := os.MkdirTemp("", "flow-bench-")
+	tmp, err := os.MkdirTemp(os.Getenv("FLOW_BENCH_DIR"), "flow-bench-")
 	if err != nil {
 		return err
 	}
@@ -54,7 +56,7 @@ func compare(flow string, n, limit, runs int) error {
 		runs = min(runs, 3)
 	}
 	dirs := map[string]string{}
-	for _, name := range []string{"native", "shells", "format", "dvc"} {
+	for _, name := range []string{"native", "shells", "format", "dvc", "xvc"} {
 		dirs[name] = filepath.Join(tmp, name)
 		if err := generate(dirs[name], n); err != nil {
 			return err
@@ -95,12 +97,55 @@ func compare(flow string, n, limit, runs int) error {
 		first = append(first, measure.Case{Name: "DVC", Args: []string{dvc, "repro", "-q"}, Dir: dirs["dvc"], Env: env, Before: clean(dirs["dvc"], ".dvc")})
 		noop = append(noop, measure.Case{Name: "DVC", Args: []string{dvc, "repro", "-q"}, Dir: dirs["dvc"], Env: env})
 	}
-	if haveDVC && n <= limit {
-		runs = min(runs, 3)
+	if xvc, ok := measure.Tool("FLOW_BENCH_XVC", "xvc"); ok && n <= limit {
+		dir := dirs["xvc"]
+		if err := stepsOfXVC(xvc, dir, n); err != nil {
+			return err
+		}
+		run := measure.Case{Name: "xvc", Args: []string{xvc, "--skip-git", "--quiet", "pipeline", "run"}, Dir: dir, Env: env}
+		noop = append(noop, run)
+		run.Before = func() error {
+			if err := clean(dir, ".none")(); err != nil {
+				return err
+			}
+			// It runs steps again only when it does not know them.
+			if err := os.RemoveAll(filepath.Join(dir, ".xvc")); err != nil {
+				return err
+			}
+			return os.CopyFS(filepath.Join(dir, ".xvc"), os.DirFS(filepath.Join(dir, "untouched")))
+		}
+		first = append(first, run)
 	}
 	measure.Print(os.Stdout, fmt.Sprintf("%d stages, first run", n), measure.Compare(first, 0, runs))
 	measure.Print(os.Stdout, fmt.Sprintf("%d stages, nothing to do", n), measure.Compare(noop, 1, max(runs, 3)))
 	return nil
+}
+
+// stepsOfXVC makes the same pipeline in xvc's terms, and keeps its state aside.
+func stepsOfXVC(xvc, dir string, n int) error {
+	do := func(name string, args ...string) error {
+		cmd := exec.Command(name, args...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out)
+		}
+		return nil
+	}
+	if err := errors.Join(do("git", "init", "-q"), do(xvc, "init")); err != nil {
+		return err
+	}
+	for i := range n {
+		name := fmt.Sprintf("s%d", i)
+		err := errors.Join(
+			do(xvc, "--skip-git", "pipeline", "step", "new", "--step-name", name, "--command", fmt.Sprintf("sha1sum in/%d > out/%d", i, i)),
+			do(xvc, "--skip-git", "pipeline", "step", "dependency", "--step-name", name, "--file", fmt.Sprintf("in/%d", i)),
+			do(xvc, "--skip-git", "pipeline", "step", "output", "--step-name", name, "--output-file", fmt.Sprintf("out/%d", i)),
+		)
+		if err != nil {
+			return err
+		}
+	}
+	return os.CopyFS(filepath.Join(dir, "untouched"), os.DirFS(filepath.Join(dir, ".xvc")))
 }
 
 // generate writes a pipeline of n independent stages, each of which writes the

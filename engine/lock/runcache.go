@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -60,10 +61,19 @@ func (c *RunCache) Save(s *Stage) error {
 	if _, err := c.read(path); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	// The directories above are there, nearly always.
+	err := os.Mkdir(dir, 0o777)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.MkdirAll(dir, 0o777)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("save run: %w", err)
 	}
-	if err := atomicfile.Write(path, yaml12.Emit(s.Map()), atomicfile.Options{}); err != nil {
+	err = atomicfile.Create(path, 0o666, func(w io.Writer) error {
+		_, err := w.Write(yaml12.Emit(s.Map()))
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("save run: %w", err)
 	}
 	return nil

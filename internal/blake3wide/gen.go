@@ -168,7 +168,7 @@ rows:
 	JNE  loop
 
 	// One chaining value after the other.
-	VMOVDQU32 ·lane32(SB), Z16
+	VMOVDQU32 offsets<>(SB), Z16
 `)
 	for i := range 8 {
 		g.op("KXNORW K1, K1, K1")
@@ -176,6 +176,11 @@ rows:
 	}
 	g.op("VZEROUPPER")
 	g.op("RET")
+	g.WriteString("\n// Where the chaining values are in the result.\n")
+	for i := range 16 {
+		fmt.Fprintf(g, "DATA offsets<>+%d(SB)/4, $%d\n", 4*i, 32*i)
+	}
+	g.WriteString("GLOBL offsets<>(SB), RODATA|NOPTR, $64\n")
 	if err := os.WriteFile("hash_amd64.s", g.Bytes(), 0o644); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -21,8 +21,6 @@ func hash16(out *[16][8]uint32, in unsafe.Pointer, stride, blocks uintptr, low, 
 var (
 	iota16 = [16]uint32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 	zero16 [16]uint32
-	// lane32 are the offsets of the chaining values in hash16's result.
-	lane32 = [16]uint32{0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448, 480}
 )
 
 // chunks16 hashes 16 chunks, of which counter is the first's, a multiple of 16.

@@ -960,7 +960,7 @@ rows:
 	JNE  loop
 
 	// One chaining value after the other.
-	VMOVDQU32 ·lane32(SB), Z16
+	VMOVDQU32 offsets<>(SB), Z16
 	KXNORW K1, K1, K1
 	VPSCATTERDD Z0, K1, 0(DI)(Z16*1)
 	KXNORW K1, K1, K1
@@ -979,3 +979,22 @@ rows:
 	VPSCATTERDD Z7, K1, 28(DI)(Z16*1)
 	VZEROUPPER
 	RET
+
+// Where the chaining values are in the result.
+DATA offsets<>+0(SB)/4, $0
+DATA offsets<>+4(SB)/4, $32
+DATA offsets<>+8(SB)/4, $64
+DATA offsets<>+12(SB)/4, $96
+DATA offsets<>+16(SB)/4, $128
+DATA offsets<>+20(SB)/4, $160
+DATA offsets<>+24(SB)/4, $192
+DATA offsets<>+28(SB)/4, $224
+DATA offsets<>+32(SB)/4, $256
+DATA offsets<>+36(SB)/4, $288
+DATA offsets<>+40(SB)/4, $320
+DATA offsets<>+44(SB)/4, $352
+DATA offsets<>+48(SB)/4, $384
+DATA offsets<>+52(SB)/4, $416
+DATA offsets<>+56(SB)/4, $448
+DATA offsets<>+60(SB)/4, $480
+GLOBL offsets<>(SB), RODATA|NOPTR, $64

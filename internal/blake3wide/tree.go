@@ -6,6 +6,8 @@ import (
 	"math/bits"
 )
 
+//go:generate go run gen.go
+
 const (
 	blockSize = 64
 	chunkSize = 1024
