@@ -20,10 +20,10 @@ type rowState struct {
 // derived from it.
 type coordinateState struct {
 	*task
-	w    []float64
-	b    float64
-	z    []float64 // X·w + b
-	at   []rowState
+	w  []float64
+	b  float64
+	z  []float64 // X·w + b
+	at []rowState
 	// room holds slopes, curves and a trial point.
 	room [3][]float64
 	// grad and hess are the gradient and the Hessian's diagonal of what is
