@@ -57,9 +57,9 @@ echo '[{"a":1,"b":2},{"a":3,"b":5}]' > q.json
 	"img.svg":   `<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><circle r="5"/></svg>`,
 }
 
-// TestResultsAreShownAlike asks both tools for metrics, parameters and plots of
-// one project, in all forms.
-func TestResultsAreShownAlike(t *testing.T) {
+// newResults makes the project with its commit.
+func newResults(t *testing.T) *project {
+	t.Helper()
 	p := newProject(t, "dvc")
 	p.exec("dvc", "init", "-q").ok()
 	for name, data := range resultsProject {
@@ -69,6 +69,32 @@ func TestResultsAreShownAlike(t *testing.T) {
 	p.exec("git", "add", "-A").ok()
 	p.exec("git", "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "one").ok()
 	p.exec("git", "tag", "v1").ok()
+	return p
+}
+
+// changeResults changes everything, without another commit.
+func (p *project) changeResults() {
+	p.t.Helper()
+	for name, change := range map[string]*strings.Replacer{
+		"params.yaml": strings.NewReplacer("0.1", "0.5", "epochs: 3", "epochs: 4, extra: new", "[1, 2]", "[1, 3]"),
+		"more.json":   strings.NewReplacer(`"b": 1`, `"b": 7`, `"d": 3`, `"d": 4`),
+		"listed.toml": strings.NewReplacer("x = 1", "x = 2.5"),
+		"train.sh": strings.NewReplacer("0.123456789", "0.2", `"n": 5`, `"n": "five"`, "f1: 0.5", "f1: 0.75", "0.3,0.9", "0.2,0.95", `, "gone": 1.5`, `, "new": 3`,
+			`{"one": 1}`, `{"one": 2}`),
+	} {
+		data, err := os.ReadFile(filepath.Join(p.dir, name))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		write(p.t, filepath.Join(p.dir, name), change.Replace(string(data)), 0o666)
+	}
+	p.exec("flow", "repro", "-q").ok()
+}
+
+// TestValuesAreShownAlike asks both tools for metrics and parameters of one
+// project.
+func TestValuesAreShownAlike(t *testing.T) {
+	p := newResults(t)
 	same := func(lines ...string) {
 		t.Helper()
 		for _, line := range lines {
@@ -99,30 +125,20 @@ func TestResultsAreShownAlike(t *testing.T) {
 			}
 		}
 	}
-	same("metrics diff", "metrics diff --json", "params diff", "params diff --json", "metrics show -a", "metrics show -a --json", "metrics show -A --json")
-	for name, change := range map[string]*strings.Replacer{
-		"params.yaml": strings.NewReplacer("0.1", "0.5", "epochs: 3", "epochs: 4, extra: new", "[1, 2]", "[1, 3]"),
-		"more.json":   strings.NewReplacer(`"b": 1`, `"b": 7`, `"d": 3`, `"d": 4`),
-		"listed.toml": strings.NewReplacer("x = 1", "x = 2.5"),
-		"train.sh": strings.NewReplacer("0.123456789", "0.2", `"n": 5`, `"n": "five"`, "f1: 0.5", "f1: 0.75", "0.3,0.9", "0.2,0.95", `, "gone": 1.5`, `, "new": 3`,
-			`{"one": 1}`, `{"one": 2}`),
-	} {
-		data, err := os.ReadFile(filepath.Join(p.dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(p.dir, name), change.Replace(string(data)), 0o666)
-	}
-	p.exec("flow", "repro", "-q").ok()
+	same("metrics diff --json", "params diff", "metrics show -a --json")
+	p.changeResults()
 	same(
-		"metrics show", "metrics show --json", "metrics show --md", "metrics show --precision 8", "metrics show -a -T", "metrics show -T --json",
-		"metrics show m.json dir", "metrics show absent.json",
-		"metrics diff", "metrics diff --json", "metrics diff --md", "metrics diff --all", "metrics diff --all --json", "metrics diff --no-path",
-		"metrics diff v1 --precision 2", "metrics diff HEAD v1 --json", "metrics diff nonsense", "metrics diff --targets m.json",
-		"params diff", "params diff --json", "params diff --md", "params diff --all", "params diff --all --json", "params diff --no-path", "params diff --deps",
-		"params diff v1 workspace --targets params.yaml", "plots templates",
+		"metrics show", "metrics show --md", "metrics show -a -T", "metrics show -T --json", "metrics show m.json dir",
+		"metrics diff", "metrics diff --md", "metrics diff --all --json", "metrics diff v1 --precision 2 --no-path", "metrics diff nonsense",
+		"params diff --md", "params diff --all --json", "params diff --deps", "params diff v1 workspace --targets params.yaml",
 	)
-	for _, line := range []string{"plots show --json", "plots diff --json", "plots diff v1 HEAD --json", "plots show p.csv -x step -y acc -t scatter --json"} {
+}
+
+// TestPlotsAreShownAlike asks both tools for the plots of one project.
+func TestPlotsAreShownAlike(t *testing.T) {
+	p := newResults(t)
+	p.changeResults()
+	for _, line := range []string{"plots show --json", "plots diff --json", "plots show p.csv -x step -y acc -t scatter --json"} {
 		d, f := p.exec("dvc", strings.Fields(line)...).ok(), p.exec("flow", strings.Fields(line)...).ok()
 		if diff := cmp.Diff(plotsOf(t, d.out), plotsOf(t, f.out)); diff != "" {
 			t.Errorf("%s: %s", line, diff)

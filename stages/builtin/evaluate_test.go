@@ -23,6 +23,11 @@ func evaluateWhole(t *testing.T, params map[string]any) (*pipeline, error) {
 	if err := p.run(context.Background(), 4); err != nil {
 		t.Fatal(err)
 	}
+	return p, p.evaluate(params)
+}
+
+// evaluate runs the evaluation after the other stages.
+func (p *pipeline) evaluate(params map[string]any) error {
 	c := p.call(4)
 	all, section := new(yaml12.Map), new(yaml12.Map)
 	for k, v := range params {
@@ -32,7 +37,7 @@ func evaluateWhole(t *testing.T, params map[string]any) (*pipeline, error) {
 	building, _ := p.params.Get("model_building")
 	all.Set("model_building", building)
 	c.Params = stages.NewParams(all)
-	return p, evaluate(context.Background(), c)
+	return evaluate(context.Background(), c)
 }
 
 func (p *pipeline) read(name string) string {
@@ -93,13 +98,17 @@ func TestEvaluationWhole(t *testing.T) {
 }
 
 func TestEvaluationFaults(t *testing.T) {
+	p, err := evaluateWhole(t, map[string]any{"bootstrap": int64(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, params := range map[string]map[string]any{
 		"bootstrap": {"bootstrap": int64(0)}, "confidence": {"confidence": 2.0},
 		"bins": {"bins": int64(0)}, "slices": {"length_slices": int64(0)}, "edges": {"length_edges": []any{int64(3), int64(3)}},
 		"column": {"slice_columns": []any{"absent"}}, "words": {"words": int64(-1)},
 		"mistakes": {"mistakes": int64(-1)}, "unknown": {"treshold": 0.5},
 	} {
-		if _, err := evaluateWhole(t, params); err == nil {
+		if err := p.evaluate(params); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
