@@ -23,7 +23,7 @@ func TestParams(t *testing.T) {
 		{"{class_weight: none}", "", func(*Options) {}},
 		{"{class_weight: {positive: 2}}", "", func(o *Options) { o.ClassWeight.Weights = &[2]float64{1, 2} }},
 		{"{class_weight: {0: 0.5, 1: 3}}", "", func(o *Options) { o.ClassWeight.Weights = &[2]float64{0.5, 3} }},
-		{"{naive_bayes: {enabled: true, binary: true}}", "", func(o *Options) { o.NaiveBayes = &NaiveBayes{Alpha: 1, Beta: 1, Binary: true} }},
+		{"{naive_bayes: {enabled: true, binary: true}}", "", func(o *Options) { o.NaiveBayes = &NaiveBayes{Alpha: 1, Beta: 1, Exponent: 1, Binary: true} }},
 		{"{class_weight: heavy}", `class_weight "heavy"`, nil},
 		{"{class_weight: [1, 2]}", "class_weight", nil},
 		{"{class_weight: {good: 2}}", `label "good" unknown`, nil},
