@@ -131,14 +131,15 @@ func CheckDataset(op string, d Dataset) error {
 }
 
 // CleanArtifactPath returns the path in its plain form. It refuses paths that
-// would leave the root, and names that some system cannot hold.
+// would leave the root, and names that some system cannot hold: MLflow's server
+// decodes a % twice.
 func CleanArtifactPath(op, name string) (string, error) {
 	clean := path.Clean(name)
 	switch {
 	case name == "" || name == ".":
 		return "", nil
 	case strings.HasPrefix(name, "/"), clean == "..", strings.HasPrefix(clean, "../"),
-		strings.ContainsAny(name, "\\\x00:*?\"<>|"), strings.Contains("/"+name+"/", "/../"):
+		strings.ContainsAny(name, "\\\x00:*?\"<>|%"), strings.Contains("/"+name+"/", "/../"):
 		return "", Invalid(op, "the path '%s' is not a plain relative path", Shorten(name, 80))
 	}
 	return clean, nil

@@ -17,6 +17,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/flowrepro/flow/track"
+	"github.com/flowrepro/flow/track/internal/localfiles"
 )
 
 // FileName is the store's name in a project's root, as MLflow's own default.
@@ -42,8 +43,10 @@ type Options struct {
 // Store is an embedded store. It implements track.Store and is safe for
 // concurrent use.
 type Store struct {
-	file, root string
-	now        func() time.Time
+	localfiles.Files // relative to the project's root
+
+	file string
+	now  func() time.Time
 
 	mu sync.Mutex
 	db *sql.DB // nil until it is needed
@@ -58,9 +61,9 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store '%s': %w", o.File, err)
 	}
-	s := &Store{file: file, root: filepath.Dir(file), now: o.Now}
+	s := &Store{Files: localfiles.Files{Base: filepath.Dir(file)}, file: file, now: o.Now}
 	if o.Root != "" {
-		if s.root, err = filepath.Abs(o.Root); err != nil {
+		if s.Base, err = filepath.Abs(o.Root); err != nil {
 			return nil, fmt.Errorf("open store '%s': %w", o.File, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package localfiles
 
 import (
 	"context"
@@ -15,13 +15,20 @@ import (
 	"github.com/flowrepro/flow/track"
 )
 
-// LocalDir implements track.Artifacts. A relative root is below the project's;
+// Files keeps artifacts below artifact roots that are directories. It is safe
+// for concurrent use.
+type Files struct {
+	// Base is where relative roots start from.
+	Base string
+}
+
+// LocalDir implements track.Artifacts. A relative root is below the base;
 // absolute ones and file: URIs, which MLflow writes, are taken as they are.
-func (s *Store) LocalDir(root string) (string, bool) { return track.LocalRoot(s.root, root) }
+func (s Files) LocalDir(root string) (string, bool) { return track.LocalRoot(s.Base, root) }
 
 // place returns the path of an artifact. Links that lead out of the artifact
 // root are refused.
-func (s *Store) place(op, root, name string) (string, error) {
+func (s Files) place(op, root, name string) (string, error) {
 	dir, ok := s.LocalDir(root)
 	if !ok {
 		return "", &track.Error{Op: op, Err: fmt.Errorf("%w: artifacts at '%s'", track.ErrUnsupported, root),
@@ -57,7 +64,7 @@ func staysIn(dir, file string) bool {
 }
 
 // PutArtifact implements track.Artifacts.
-func (s *Store) PutArtifact(ctx context.Context, root, name string, r io.ReadSeeker, size int64) error {
+func (s Files) PutArtifact(ctx context.Context, root, name string, r io.ReadSeeker, size int64) error {
 	op := "store artifact '" + name + "'"
 	file, err := s.place(op, root, name)
 	if err != nil {
@@ -73,7 +80,10 @@ func (s *Store) PutArtifact(ctx context.Context, root, name string, r io.ReadSee
 		}
 		return err
 	})
-	return s.failure(op, err)
+	if err != nil {
+		return &track.Error{Op: op, Err: err}
+	}
+	return nil
 }
 
 // contextReader stops when the context ends.
@@ -90,7 +100,7 @@ func (c contextReader) Read(p []byte) (int, error) {
 }
 
 // OpenArtifact implements track.Artifacts.
-func (s *Store) OpenArtifact(_ context.Context, root, name string) (io.ReadCloser, error) {
+func (s Files) OpenArtifact(_ context.Context, root, name string) (io.ReadCloser, error) {
 	op := "read artifact '" + name + "'"
 	file, err := s.place(op, root, name)
 	if err != nil {
@@ -114,7 +124,7 @@ func (s *Store) OpenArtifact(_ context.Context, root, name string) (io.ReadClose
 }
 
 // ListArtifacts implements track.Artifacts.
-func (s *Store) ListArtifacts(_ context.Context, root, dir string) ([]track.File, error) {
+func (s Files) ListArtifacts(_ context.Context, root, dir string) ([]track.File, error) {
 	op := "list artifacts"
 	at, err := s.place(op, root, dir)
 	if err != nil {
@@ -146,7 +156,7 @@ func (s *Store) ListArtifacts(_ context.Context, root, dir string) ([]track.File
 }
 
 // DeleteArtifact implements track.Artifacts.
-func (s *Store) DeleteArtifact(_ context.Context, root, name string) error {
+func (s Files) DeleteArtifact(_ context.Context, root, name string) error {
 	op := "remove artifact '" + name + "'"
 	file, err := s.place(op, root, name)
 	if err != nil {
