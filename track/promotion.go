@@ -249,7 +249,10 @@ func (p *Promoter) event(action, alias string, version int, previous *Version) E
 // record notes an event on the version and in the history.
 func (p *Promoter) record(ctx context.Context, name string, e Event, history []Event) error {
 	tags := []Pair{
-		{tagPromotedAt, e.Time.Format(time.RFC3339)}, {tagPromotedBy, e.By}, {tagGitCommit, e.Git}, {tagGate, e.Gate}, {tagReason, Shorten(e.Reason, 1000)},
+		{tagPromotedAt, e.Time.Format(time.RFC3339)}, {tagPromotedBy, e.By}, {tagReason, Shorten(e.Reason, 1000)},
+	}
+	if e.Action == ActionPromote { // a rollback leaves how it once got there
+		tags = append(tags, Pair{tagGate, e.Gate}, Pair{tagGitCommit, e.Git})
 	}
 	for _, k := range sortedKeys(e.Metrics) {
 		if CheckKey("", tagMetrics+k) == nil {
