@@ -45,7 +45,8 @@ type File struct {
 // Artifacts keeps files below artifact roots, which are URIs that runs and
 // model versions name. Paths have slashes and cannot leave their root.
 type Artifacts interface {
-	// PutArtifact stores size bytes of r at path, in place of what is there.
+	// PutArtifact stores r, from its start, at path, in place of what is there.
+	// It must have size bytes.
 	// Readers see the old content or the new, never a part.
 	PutArtifact(ctx context.Context, root, path string, r io.ReadSeeker, size int64) error
 	// OpenArtifact reads a file. The caller closes it.

@@ -70,6 +70,9 @@ func (s Files) PutArtifact(ctx context.Context, root, name string, r io.ReadSeek
 	if err != nil {
 		return err
 	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return &track.Error{Op: op, Err: err}
+	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
 		return &track.Error{Op: op, Err: err}
 	}
