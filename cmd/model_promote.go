@@ -262,11 +262,7 @@ func (a *app) modelHistoryCommand() *cobra.Command {
 					a.print("Nothing was promoted yet.\n")
 					return nil
 				}
-				rows := [][]string{{"TIME", "ACTION", "VERSION", "GATES", "BY", "COMMIT", "REASON"}}
-				for i := len(list) - 1; i >= 0; i-- {
-					rows = append(rows, historyRow(list[i]))
-				}
-				printColumns(a.stdout, a.tableWidth(), rows)
+				a.printHistory(list)
 				return nil
 			})
 		}),
@@ -275,26 +271,46 @@ func (a *app) modelHistoryCommand() *cobra.Command {
 	return c
 }
 
+// printHistory prints events, the newest first, each with its reason below it.
+func (a *app) printHistory(list []track.Event) {
+	rows := [][]string{{"TIME", "ACTION", "VERSION", "GATES", "COMMIT", "BY"}}
+	var reasons []string
+	for i := len(list) - 1; i >= 0; i-- {
+		rows = append(rows, historyRow(list[i]))
+		reasons = append(reasons, reasonOf(list[i]))
+	}
+	var table strings.Builder
+	printColumns(&table, a.tableWidth(), rows)
+	for i, line := range strings.SplitAfter(strings.TrimSuffix(table.String(), "\n"), "\n") {
+		fmt.Fprintln(a.stdout, strings.TrimSuffix(line, "\n"))
+		if i > 0 && reasons[i-1] != "" {
+			fmt.Fprintf(a.stdout, "    %s\n", reasons[i-1])
+		}
+	}
+}
+
 func historyRow(e track.Event) []string {
 	version := strconv.Itoa(e.Version)
 	if e.Previous > 0 {
 		version = strconv.Itoa(e.Previous) + " → " + version
 	}
-	reason := e.Reason
-	if reason == "" {
-		var texts []string
-		for _, c := range e.Checks {
-			if !c.OK {
-				texts = append(texts, c.String())
-			}
-		}
-		reason = strings.Join(texts, "; ")
-	}
 	action := e.Action
 	if e.Alias != track.AliasProduction {
 		action = "@" + e.Alias
 	}
-	return []string{
-		e.Time.Local().Format(minuteLayout), action, version, e.Gate, dash(e.By), dash(e.Git[:min(len(e.Git), 7)]), dash(reason),
+	return []string{e.Time.Local().Format(minuteLayout), action, version, e.Gate, dash(e.Git[:min(len(e.Git), 7)]), dash(e.By)}
+}
+
+// reasonOf is the reason that was given, with what failed and was overridden.
+func reasonOf(e track.Event) string {
+	var texts []string
+	if e.Reason != "" {
+		texts = append(texts, e.Reason)
 	}
+	for _, c := range e.Checks {
+		if !c.OK {
+			texts = append(texts, "failed "+c.String())
+		}
+	}
+	return strings.Join(texts, "; ")
 }

@@ -299,7 +299,11 @@ func (a *app) runsShow(ctx context.Context, t *tracking, id string, asJSON bool)
 	if len(r.Inputs) > 0 {
 		rows := [][]string{}
 		for _, d := range r.Inputs {
-			rows = append(rows, []string{"  " + d.Name, strings.TrimSpace(d.Digest + "  " + d.Context)})
+			text := d.Digest
+			if d.Context != "" {
+				text += " (" + d.Context + ")"
+			}
+			rows = append(rows, []string{"  " + d.Name, text})
 		}
 		fmt.Fprint(a.stdout, "\ninputs\n")
 		printColumnsIndented(a, rows)
