@@ -92,6 +92,22 @@ func checkPair(op string, p Pair, limit int) error {
 	return nil
 }
 
+// UniqueTags leaves one tag for each key, the last one, in the place of the
+// first: servers answer a key that comes twice with an error of their database.
+func UniqueTags(tags []Pair) []Pair {
+	at := map[string]int{}
+	var out []Pair
+	for _, t := range tags {
+		if i, ok := at[t.Key]; ok {
+			out[i] = t
+			continue
+		}
+		at[t.Key] = len(out)
+		out = append(out, t)
+	}
+	return out
+}
+
 // CheckRegistryTag reports what a registry would refuse of a tag.
 func CheckRegistryTag(op string, t Pair) error { return checkPair(op, t, MaxRegistryTag) }
 

@@ -63,6 +63,7 @@ func oneLine(text string) string {
 		}
 		return r
 	}, text)
+	text, _, _ = strings.Cut(text, "[SQL:") // servers hand on what their database says
 	text = strings.Join(strings.Fields(text), " ")
 	if short := track.Shorten(text, 300); short != text {
 		return short + "…"

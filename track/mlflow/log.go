@@ -32,7 +32,7 @@ func (s *Store) Log(ctx context.Context, id string, b track.Batch) error {
 			return err
 		}
 	}
-	for _, t := range b.Tags {
+	for _, t := range track.UniqueTags(b.Tags) {
 		if err := c.add(op, &c.Tags, wirePair(t)); err != nil {
 			return err
 		}

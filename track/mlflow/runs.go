@@ -126,6 +126,7 @@ func (s *Store) CreateRun(ctx context.Context, r track.NewRun) (track.Run, error
 	if r.User != "" {
 		tags = append(tags, track.Pair{Key: track.TagUser, Value: r.User})
 	}
+	tags = track.UniqueTags(tags)
 	if err := track.CheckBatch(op, track.Batch{Tags: tags}); err != nil {
 		return track.Run{}, err
 	}

@@ -38,7 +38,7 @@ func (s *Store) CreateVersion(ctx context.Context, v track.NewVersion) (track.Ve
 	if v.Source == "" {
 		return track.Version{}, track.Invalid(op, "it has no source")
 	}
-	args := object{"name": v.Name, "source": v.Source, "description": v.Description, "tags": wirePairs(tags)}
+	args := object{"name": v.Name, "source": v.Source, "description": v.Description, "tags": wirePairs(track.UniqueTags(tags))}
 	if v.RunID != "" {
 		args["run_id"] = v.RunID
 	}

@@ -140,6 +140,14 @@ func runLife(t *testing.T, _ Options, s track.Store) {
 		t.Errorf("made %+v", r)
 	}
 	equal(t, r.Tags["a/b"], "x\ny")
+	twice := must[track.Run](t)(s.CreateRun(ctx, track.NewRun{
+		ExperimentID: e.ID, Name: "name", Start: at(1), User: "somebody",
+		Tags: []track.Pair{{Key: "a", Value: "1"}, {Key: track.TagRunName, Value: "other"}, {Key: track.TagUser, Value: "other"}, {Key: "a", Value: "2"}},
+	}))
+	equal(t, []string{twice.Tags["a"], twice.Name, twice.Tags[track.TagRunName]}, []string{"2", "name", "name"})
+	ok(t, s.Log(ctx, twice.ID, track.Batch{Tags: []track.Pair{{Key: "b", Value: "1"}, {Key: "b", Value: "2"}}}))
+	equal(t, must[track.Run](t)(s.Run(ctx, twice.ID)).Tags["b"], "2")
+	ok(t, s.DeleteRun(ctx, twice.ID))
 	ok(t, s.EndRun(ctx, r.ID, track.Failed, at(2)))
 	r = must[track.Run](t)(s.Run(ctx, r.ID))
 	if r.Status != track.Failed || !r.End.Equal(at(2)) {
