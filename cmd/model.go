@@ -140,7 +140,7 @@ func deref(t *time.Time) time.Time {
 
 type registerFlags struct {
 	info, dir, description string
-	dryRun, json           bool
+	json                   bool
 }
 
 func (a *app) modelRegisterCommand() *cobra.Command {

@@ -37,7 +37,7 @@ func (a *app) modelDiff(ctx context.Context, t *tracking, args []string, all, as
 	if err != nil {
 		return err
 	}
-	older := track.Version{}
+	var older track.Version
 	if len(args) == 2 {
 		// In the order of the arguments.
 		if older, err = t.versionOf(ctx, args[1]); err != nil {

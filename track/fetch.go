@@ -51,7 +51,7 @@ func (r *Resolver) Fetch(ctx context.Context, m Resolved) (dir string, err error
 	if err != nil {
 		return "", &Error{Op: op, Err: err}
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { _ = os.RemoveAll(tmp) }() // a temporary directory
 	if err := src.download(ctx, tmp); err != nil {
 		return "", err
 	}

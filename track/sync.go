@@ -146,10 +146,10 @@ func (y *Sync) run(ctx context.Context, r Run, target Experiment, there map[stri
 	var b Batch
 	for _, k := range sortedKeys(r.Tags) {
 		v := r.Tags[k]
-		switch {
-		case k == TagKey, k == tagModelURI, k == TagModels:
+		switch k {
+		case TagKey, tagModelURI, TagModels:
 			continue
-		case k == TagParent:
+		case TagParent:
 			if ids[v] == "" {
 				continue
 			}
@@ -277,7 +277,7 @@ func (y *Sync) copy(ctx context.Context, fromRoot string, f File, toRoot, at str
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
+	defer func() { _ = os.Remove(tmp.Name()) }() // a temporary file
 	defer tmp.Close()
 	n, err := io.Copy(tmp, in)
 	if err != nil {

@@ -26,9 +26,8 @@ type Store struct {
 	files    localfiles.Files
 
 	mu sync.Mutex
-	// noModels and noAliases are set once the server turned out not to have
-	// the routes.
-	noModels, noAliases bool
+	// noModels is set once the server turned out not to have the routes.
+	noModels bool
 }
 
 // endpoint is a server's address with the credentials for it.

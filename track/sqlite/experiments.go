@@ -76,7 +76,7 @@ func collect(rows *sql.Rows, err error, f func(rows *sql.Rows) error) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err has what matters
 	for rows.Next() {
 		if err := f(rows); err != nil {
 			return err

@@ -144,7 +144,7 @@ func addMetrics(ctx context.Context, tx *sql.Tx, id string, list []track.Metric)
 	if err != nil {
 		return err
 	}
-	defer insert.Close()
+	defer func() { _ = insert.Close() }() // the transaction ends it anyhow
 	latest := map[string]track.Metric{}
 	for _, m := range list {
 		value, nan := column(m.Value)

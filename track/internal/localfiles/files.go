@@ -48,7 +48,7 @@ func (s Files) place(op, root, name string) (string, error) {
 // staysIn reports whether the part of file that exists lies in dir once links
 // are followed.
 func staysIn(dir, file string) bool {
-	real, err := filepath.EvalSymlinks(dir)
+	base, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist)
 	}
@@ -57,7 +57,7 @@ func staysIn(dir, file string) bool {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		rel, rerr := filepath.Rel(real, found)
+		rel, rerr := filepath.Rel(base, found)
 		return err == nil && rerr == nil && filepath.IsLocal(rel)
 	}
 	return true
