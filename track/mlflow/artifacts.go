@@ -204,7 +204,7 @@ func (s *Store) OpenArtifact(ctx context.Context, root, name string) (io.ReadClo
 		if err != nil {
 			return nil, err
 		}
-		res, err := s.send(req)
+		res, err := s.send(req) //nolint:bodyclose // the caller closes it
 		if err != nil {
 			var status *statusError
 			if errors.As(err, &status) && status.code >= 400 && status.code != http.StatusUnauthorized && status.code != http.StatusForbidden {
