@@ -76,6 +76,7 @@ func (c *counted) choose(o Config, low, high float64) []term {
 			tf = append(tf, n)
 		}
 	})
+	found, tf = c.arrange(found, tf)
 	if top > 0 && len(found) > top {
 		best := mostFrequent(tf)[:top]
 		slices.Sort(best)
@@ -149,8 +150,76 @@ func (c *counted) spell(dst []byte, t term) []byte {
 	return append(dst, c.words().word(t.id)...)
 }
 
-// regular reports whether the order of eachTerm is that of the text, and two
-// terms never read the same.
-func (c *corpus) regular() bool {
-	return bytes.IndexFunc(c.text, func(r rune) bool { return r <= ' ' }) < 0
+// arrange puts terms that are in the order of eachTerm, with their counts, in
+// the order of their text. The two are the same but where a word has a character
+// before the space that joins words. Such words are rare: their terms are taken
+// out and put where they belong.
+func (c *counted) arrange(found []term, tf []uint32) ([]term, []uint32) {
+	if c.between == "" {
+		return found, tf
+	}
+	odd := map[uint32]bool{}
+	words := c.words()
+	for w := range words.ends {
+		if bytes.IndexFunc(words.word(uint32(w)), func(r rune) bool { return r < ' ' }) >= 0 {
+			odd[uint32(w)] = true
+		}
+	}
+	if len(odd) == 0 {
+		return found, tf
+	}
+	type strange struct {
+		term
+		text []byte
+		tf   uint32
+		at   int // of the first term that comes after it, among the others
+	}
+	var apart []strange
+	n := 0
+	for i, t := range found {
+		if c.has(t, odd) {
+			s := strange{term: t, text: c.spell(nil, t)}
+			if tf != nil {
+				s.tf = tf[i]
+			}
+			apart = append(apart, s)
+			continue
+		}
+		found[n] = t
+		if tf != nil {
+			tf[n] = tf[i]
+		}
+		n++
+	}
+	var buf []byte
+	for i := range apart {
+		s := &apart[i]
+		s.at, _ = slices.BinarySearchFunc(found[:n], s.text, func(t term, text []byte) int {
+			buf = c.spell(buf[:0], t)
+			return bytes.Compare(buf, text)
+		})
+	}
+	slices.SortFunc(apart, func(a, b strange) int { return bytes.Compare(a.text, b.text) })
+	// From the end, so that nothing is overwritten before it has moved.
+	for i := len(apart) - 1; i >= 0; i-- {
+		s := apart[i]
+		copy(found[s.at+i+1:], found[s.at:n])
+		found[s.at+i] = s.term
+		if tf != nil {
+			copy(tf[s.at+i+1:], tf[s.at:n])
+			tf[s.at+i] = s.tf
+		}
+		n = s.at
+	}
+	return found, tf
+}
+
+// has reports whether one of some words is in a term.
+func (c *counted) has(t term, words map[uint32]bool) bool {
+	for ; t.level > 0; t = (term{t.level - 1, c.levels[t.level].prefix[t.id]}) {
+		if words[c.levels[t.level].last[t.id]] {
+			return true
+		}
+	}
+	return words[t.id]
 }

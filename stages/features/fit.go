@@ -1,6 +1,7 @@
 package features
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,7 @@ func count(ctx context.Context, a *analyzer, docs []string, low uint32, workers 
 	c := &counted{corpus: words, between: " "}
 	if a.kind == CharAnalyzer {
 		c.between = ""
-	} else if a.greatest > 1 && !words.regular() {
+	} else if a.greatest > 1 && bytes.IndexByte(words.text, ' ') >= 0 {
 		// Words with spaces in them: terms are told apart by their text.
 		words, err = readCorpus(ctx, len(docs), workers, nil, func(d int, t *tokens) ([]uint32, []uint32) {
 			a.split(docs[d], t, true)

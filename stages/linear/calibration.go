@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/flowrepro/flow/stages/features"
+	"github.com/flowrepro/flow/stages/internal/parallel"
 	"github.com/flowrepro/flow/stages/internal/portable"
 )
 
@@ -151,7 +152,8 @@ func minimizeSigmoid(at Calibration, labels []int, decisions []float64, target [
 
 // OutOfFold returns the decision of each row by a model trained on the rows of
 // the other folds; folds[i] is the fold of row i, from 0. NaiveBayes ratios
-// are learned inside each fold, too.
+// are learned inside each fold, too. Folds are worked on side by side; Progress
+// is then called concurrently.
 func OutOfFold(ctx context.Context, x *features.CSR, y, folds []int, o Options) ([]float64, error) {
 	if len(folds) != x.Rows || len(y) != x.Rows {
 		return nil, fmt.Errorf("out of fold: %d folds and %d labels for %d rows", len(folds), len(y), x.Rows)
@@ -164,7 +166,7 @@ func OutOfFold(ctx context.Context, x *features.CSR, y, folds []int, o Options) 
 		k = max(k, f+1)
 	}
 	out := make([]float64, x.Rows)
-	for f := range k {
+	err := parallel.Blocks(ctx, k, 1, o.Workers, func(f, _ int) error {
 		var train, test []int
 		for i := range x.Rows {
 			if folds[i] == f {
@@ -174,16 +176,20 @@ func OutOfFold(ctx context.Context, x *features.CSR, y, folds []int, o Options) 
 			}
 		}
 		if len(test) == 0 {
-			continue
+			return nil
 		}
 		r, err := Fit(ctx, SelectRows(x, train), pick(y, train), o)
 		if err != nil {
-			return nil, fmt.Errorf("out of fold %d: %w", f, err)
+			return fmt.Errorf("out of fold %d: %w", f, err)
 		}
 		for _, i := range test {
 			cols, vals := x.Row(i)
 			out[i] = r.Intercept + dotSparse(cols, vals, r.Coef)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return out, nil
 }
