@@ -185,6 +185,23 @@ func (s *session) usedInHistory(ctx context.Context, a *app, f *gcFlags, req *en
 	if err != nil {
 		return err
 	}
+	return s.eachInHistory(ctx, g, commits, func(file string, data []byte, commit string) error {
+		used, err := s.engine.UsedAt(file, data)
+		if err != nil {
+			if f.skipFailed {
+				a.warn(fmt.Sprintf("'%s' of commit %.12s is skipped: %v", file, commit, firstLine(err.Error())))
+				return nil
+			}
+			return fmt.Errorf("what commit %.12s uses: %w", commit, err)
+		}
+		req.Used = append(req.Used, used...)
+		return nil
+	})
+}
+
+// eachInHistory calls fn for every distinct lock and .dvc file of the project in
+// the commits. The file is relative to the root of the Git repository.
+func (s *session) eachInHistory(ctx context.Context, g *project.Git, commits []string, fn func(file string, data []byte, commit string) error) error {
 	type version struct{ file, blob string }
 	seen := map[version]bool{}
 	for _, c := range commits {
@@ -202,15 +219,9 @@ func (s *session) usedInHistory(ctx context.Context, a *app, f *gcFlags, req *en
 			if err != nil {
 				return fmt.Errorf("read '%s' of %.12s: %w", file.path, c, err)
 			}
-			used, err := s.engine.UsedAt(file.path, data)
-			if err != nil {
-				if f.skipFailed {
-					a.warn(fmt.Sprintf("'%s' of commit %.12s is skipped: %v", file.path, c, firstLine(err.Error())))
-					continue
-				}
-				return fmt.Errorf("what commit %.12s uses: %w", c, err)
+			if err := fn(file.path, data, c); err != nil {
+				return err
 			}
-			req.Used = append(req.Used, used...)
 		}
 	}
 	return nil
