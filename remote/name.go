@@ -91,3 +91,10 @@ func CheckName(op, name string) error {
 	}
 	return nil
 }
+
+// ParseRunKey returns the key of the computation whose result, in DVC's form, has
+// the name; ok is false for other names.
+func ParseRunKey(name string) (key string, ok bool) {
+	key, _, ok = parseRunName(name)
+	return key, ok
+}

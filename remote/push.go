@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/flowrepro/flow/cache"
 )
@@ -26,6 +27,44 @@ type Record struct {
 // are. It tries everything that can be tried; the result is complete also with
 // an error.
 func (t *Transfer) Push(ctx context.Context, items []Item, records []Record) (Result, error) {
+	var sum Result
+	before, _, err := t.marked(ctx)
+	for err == nil {
+		var res Result
+		res, err = t.push(ctx, items, records)
+		sum.Objects += res.Objects
+		sum.Bytes += res.Bytes
+		sum.Records += res.Records
+		sum.Missing = res.Missing
+		if err != nil {
+			break
+		}
+		var after marker
+		if after, err = t.waitCollected(ctx); err != nil || after == before {
+			break
+		}
+		before = after
+	}
+	return sum, err
+}
+
+// collectPoll is how often a push looks whether a garbage collection is over.
+const collectPoll = time.Second
+
+// waitCollected returns the marker once no garbage collection is at work.
+func (t *Transfer) waitCollected(ctx context.Context) (marker, error) {
+	for {
+		m, running, err := t.marked(ctx)
+		if err != nil || !running {
+			return m, err
+		}
+		if err := sleep(ctx, collectPoll); err != nil {
+			return m, err
+		}
+	}
+}
+
+func (t *Transfer) push(ctx context.Context, items []Item, records []Record) (Result, error) {
 	p := &push{t: t, w: newWanted(), there: map[cache.Digest]bool{}}
 	for _, it := range items {
 		if err := p.add(it); err != nil {
