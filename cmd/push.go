@@ -25,8 +25,8 @@ func (a *app) pushCommand() *cobra.Command {
 or the targets: stages, .dvc files, outputs, or paths inside tracked directories.
 
 In the native format the records of results go along, so that others can restore
-them with 'flow repro --pull'; in a DVC project they do with --run-cache, as in
-DVC.`,
+them with 'flow repro --pull'. In a DVC project the run cache does with
+--run-cache, as in DVC, or always with the setting flow.push_run_cache.`,
 		Example: `  flow push
   flow push -r backup train
   flow push --all-branches --all-tags`,
@@ -70,7 +70,8 @@ func (a *app) push(ctx context.Context, f *transferFlags, args []string) (err er
 }
 
 func (a *app) pushSelected(ctx context.Context, s *session, f *transferFlags, sel *transferSelection, rep *transferReport) error {
-	withRuns := f.runCache || s.project.Format == project.Native && !f.noRunCache
+	withRuns := !f.noRunCache &&
+		(f.runCache || s.project.Format == project.Native || s.project.Config.Bool("flow", "push_run_cache", false))
 	names, groups := byRemote(pushable(s, sel.outs, withRuns), f.remote)
 	var records []remote.Record
 	if withRuns && !sel.nothing {

@@ -65,7 +65,7 @@ func (r *reproRemote) Fetch(ctx context.Context, outs []engine.Recorded) (bool, 
 		res, err := o.transfer(r.s, nil).Fetch(ctx, items(groups[name]))
 		// One object that arrives damaged says nothing about the others.
 		if err != nil && remote.KindOf(err) != remote.Corrupt {
-			return false, err
+			return false, remote.FirstError(err)
 		}
 		if err != nil || len(res.Missing) > 0 {
 			return false, nil

@@ -153,7 +153,7 @@ func (e *Engine) findResult(ctx context.Context, n *node, req *Request, v *verdi
 		for i := range v.outs {
 			entries[i] = v.outs[i].recEntry
 		}
-		if ok, err := e.obtain(ctx, n, req, entries); ok || err != nil {
+		if ok, err := e.obtain(ctx, n, req, entries, v.outs...); ok || err != nil {
 			v.action, v.restore = doRestore, entries
 			return err
 		}

@@ -181,19 +181,6 @@ func (e *Engine) remoteFailed(ctx context.Context, n *node, err error) {
 	e.warn(n, fmt.Sprintf("the remote cannot be used, going on without it: %v", err), hint)
 }
 
-// fetchEntries brings the objects of the stage's outputs, recorded as entries,
-// and reports whether the cache has them all now.
-func (e *Engine) fetchEntries(ctx context.Context, n *node, entries []cache.Entry) (bool, error) {
-	list := make([]Recorded, 0, len(entries))
-	for i, c := range entries {
-		if c.Digest.IsZero() {
-			return false, nil
-		}
-		list = append(list, recordedAs(n, n.Outs[i], c))
-	}
-	return e.fetchRecorded(ctx, n, list)
-}
-
 func (e *Engine) fetchRecorded(ctx context.Context, n *node, list []Recorded) (bool, error) {
 	all := false
 	err := e.outside(ctx, func() (err error) {
@@ -217,14 +204,34 @@ func (e *Engine) fetchRecorded(ctx context.Context, n *node, list []Recorded) (b
 	return true, nil
 }
 
-// obtain reports whether the cache has all objects of the entries, if need be
-// from the remote.
-func (e *Engine) obtain(ctx context.Context, n *node, req *Request, entries []cache.Entry) (bool, error) {
-	ok, err := e.available(ctx, entries)
-	if ok || err != nil || !e.pulls(req) {
-		return ok, err
+// obtain reports whether the cache has all objects of the entries of the stage's
+// outputs, if need be from the remote. Outputs, when given, that are in place and
+// not cached need none: Git may have brought them.
+func (e *Engine) obtain(ctx context.Context, n *node, req *Request, entries []cache.Entry, outs ...outState) (bool, error) {
+	var list []Recorded
+	for i, c := range entries {
+		if i < len(outs) && inPlace(&outs[i], c) {
+			continue
+		}
+		if c.Digest.IsZero() {
+			return false, nil
+		}
+		if ok, err := e.available(ctx, []cache.Entry{c}); err != nil {
+			return false, err
+		} else if !ok {
+			list = append(list, recordedAs(n, n.Outs[i], c))
+		}
 	}
-	return e.fetchEntries(ctx, n, entries)
+	if len(list) == 0 || !e.pulls(req) {
+		return len(list) == 0, nil
+	}
+	return e.fetchRecorded(ctx, n, list)
+}
+
+// inPlace reports whether the workspace holds an output that is not cached, as it
+// is recorded.
+func inPlace(o *outState, c cache.Entry) bool {
+	return !o.out.Cache && o.same() && o.recEntry.Digest == c.Digest
 }
 
 // remoteRecords asks for the records of a computation.

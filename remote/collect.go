@@ -49,7 +49,7 @@ func (t *Transfer) Close(ctx context.Context, used map[cache.Digest]bool) error 
 		}
 	}
 	sortDigests(dirs)
-	err := oneError(t.each(ctx, "download", len(dirs), func(ctx context.Context, i int) error {
+	err := FirstError(t.each(ctx, "download", len(dirs), func(ctx context.Context, i int) error {
 		if _, err := t.Cache.Manifest(dirs[i]); !errors.Is(err, cache.ErrNotFound) {
 			return err
 		}
@@ -192,7 +192,7 @@ func (t *Transfer) needing(ctx context.Context, o *CollectOptions, gone map[cach
 		}
 	}
 	stale := make([]bool, len(all))
-	err := oneError(t.each(ctx, "read", len(all), func(ctx context.Context, i int) error {
+	err := FirstError(t.each(ctx, "read", len(all), func(ctx context.Context, i int) error {
 		data, err := ReadAll(ctx, t.Remote, all[i], collectRecordLimit)
 		if errors.Is(err, ErrNotFound) || KindOf(err) == Corrupt {
 			return nil

@@ -91,7 +91,7 @@ func (t *Transfer) presentByList(ctx context.Context, order []group, groups map[
 	first group, listed map[cache.Digest]int64, found map[cache.Digest]int64,
 ) error {
 	var mu sync.Mutex
-	return oneError(t.each(ctx, "check", len(order), func(ctx context.Context, i int) error {
+	return FirstError(t.each(ctx, "check", len(order), func(ctx context.Context, i int) error {
 		g := order[i]
 		sizes := listed
 		if g != first {
@@ -114,7 +114,7 @@ func (t *Transfer) presentByList(ctx context.Context, order []group, groups map[
 
 func (t *Transfer) presentByStat(ctx context.Context, ds []cache.Digest, found map[cache.Digest]int64) error {
 	var mu sync.Mutex
-	return oneError(t.each(ctx, "check", len(ds), func(ctx context.Context, i int) error {
+	return FirstError(t.each(ctx, "check", len(ds), func(ctx context.Context, i int) error {
 		info, err := t.Remote.Stat(ctx, ObjectName(ds[i]))
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
@@ -129,9 +129,9 @@ func (t *Transfer) presentByStat(ctx context.Context, ds []cache.Digest, found m
 	}))
 }
 
-// oneError replaces the count of failures by the first: a question that cannot
+// FirstError replaces the count of failures by the first: a question that cannot
 // be answered ends what it was asked for.
-func oneError(err error) error {
+func FirstError(err error) error {
 	var te *TransferError
 	if errors.As(err, &te) && len(te.Errs) > 0 {
 		return te.Errs[0]

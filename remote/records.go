@@ -39,7 +39,7 @@ func (t *Transfer) Records(ctx context.Context, dvc bool, most int, limit int64,
 		}
 	}
 	one := make(chan struct{}, 1)
-	return oneError(t.each(ctx, "read", len(list), func(ctx context.Context, i int) error {
+	return FirstError(t.each(ctx, "read", len(list), func(ctx context.Context, i int) error {
 		data, err := ReadAll(ctx, t.Remote, list[i].name, limit)
 		if errors.Is(err, ErrNotFound) || KindOf(err) == Corrupt {
 			return nil

@@ -1,9 +1,9 @@
 package s3
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -20,12 +21,8 @@ import (
 // connect makes the client: it finds credentials and region.
 func (s *Store) connect(ctx context.Context) (*s3.Client, error) {
 	o := &s.o
-	hc, err := httpClient(o)
-	if err != nil {
-		return nil, err
-	}
 	load := []func(*config.LoadOptions) error{
-		config.WithHTTPClient(hc),
+		config.WithHTTPClient(httpClient(o)),
 		// Attempts are remote.Retry's business.
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 	}
@@ -36,6 +33,13 @@ func (s *Store) connect(ctx context.Context) (*s3.Client, error) {
 	}
 	if o.ConfigFile != "" && os.Getenv("AWS_CONFIG_FILE") == "" {
 		load = append(load, config.WithSharedConfigFiles([]string{expand(o.ConfigFile)}))
+	}
+	if o.CAFile != "" {
+		pem, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return nil, setup("read certificates: %w", err)
+		}
+		load = append(load, config.WithCustomCABundle(bytes.NewReader(pem)))
 	}
 	if o.Profile != "" {
 		load = append(load, config.WithSharedConfigProfile(o.Profile))
@@ -135,7 +139,9 @@ func (s *Store) tune() {
 
 const defaultTimeout = time.Minute
 
-func httpClient(o *Options) (*http.Client, error) {
+// httpClient is the SDK's own, to which it can add the certificates that the
+// environment names, with our connections.
+func httpClient(o *Options) *awshttp.BuildableClient {
 	connect, read := o.ConnectTimeout, o.ReadTimeout
 	if connect == 0 {
 		connect = defaultTimeout
@@ -147,47 +153,28 @@ func httpClient(o *Options) (*http.Client, error) {
 	if connections == 0 {
 		connections = 64
 	}
-	secure := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.Insecure} //nolint:gosec // ssl_verify = false asks for it
-	bundle := o.CAFile
-	for _, name := range []string{"AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"} {
-		if bundle == "" {
-			bundle = os.Getenv(name)
-		}
-	}
-	if bundle != "" && !o.Insecure {
-		pem, err := os.ReadFile(bundle)
-		if err != nil {
-			return nil, setup("read certificates: %w", err)
-		}
-		secure.RootCAs = x509.NewCertPool()
-		if !secure.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, setup("'%s' holds no certificates", bundle)
-		}
-	}
 	dialer := &net.Dialer{Timeout: connect}
-	return &http.Client{
-		// A redirect would lose the signature; the server's word about the
-		// region is read from the response.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment,
-			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				c, err := dialer.DialContext(ctx, network, address)
-				if err != nil {
-					return nil, err
-				}
-				return &movingConn{c, read}, nil
-			},
-			TLSClientConfig:     secure,
-			TLSHandshakeTimeout: connect,
-			MaxIdleConns:        connections,
-			MaxIdleConnsPerHost: connections,
-			IdleConnTimeout:     30 * time.Second,
-			WriteBufferSize:     64 << 10,
-			ReadBufferSize:      64 << 10,
-			DisableCompression:  true,
-		},
-	}, nil
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &movingConn{c, read}, nil
+		}
+		if o.Insecure {
+			if t.TLSClientConfig == nil {
+				t.TLSClientConfig = new(tls.Config)
+			}
+			t.TLSClientConfig.InsecureSkipVerify = true //nolint:gosec // ssl_verify = false asks for it
+		}
+		t.TLSHandshakeTimeout = connect
+		t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
+		t.IdleConnTimeout = 30 * time.Second
+		t.WriteBufferSize, t.ReadBufferSize = 64<<10, 64<<10
+		t.DisableCompression = true
+		t.ForceAttemptHTTP2 = false
+	})
 }
 
 // movingConn is a connection that fails when nothing moves on it for a while,
