@@ -129,6 +129,9 @@ func (s *Store) tune() {
 	first(&o.PartSize, s.tuned.chunk, 16<<20)
 	first(&o.Threshold, s.tuned.threshold, 32<<20)
 	o.PartSize = min(max(o.PartSize, 5<<20), 5<<30) // what S3 allows
+	if o.Abandoned == 0 {
+		o.Abandoned = defaultAbandoned
+	}
 	if o.Parts <= 0 {
 		o.Parts = s.tuned.requests
 	}

@@ -18,9 +18,11 @@ import (
 	"github.com/flowrepro/flow/remote"
 )
 
+// httpResponse returns the response that an error is about, nil if there was none:
+// the SDK makes an empty one up then.
 func httpResponse(err error) *http.Response {
 	var re *smithyhttp.ResponseError
-	if errors.As(err, &re) && re.Response != nil {
+	if errors.As(err, &re) && re.Response != nil && re.Response.Response != nil && re.Response.StatusCode != 0 {
 		return re.Response.Response
 	}
 	return nil

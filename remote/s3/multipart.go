@@ -92,9 +92,8 @@ func (u *upload) begin(ctx context.Context) error {
 	})
 }
 
-// resumeAge is how old an upload must be to be taken for abandoned: two
-// processes that send the same object must not share one.
-const resumeAge = 10 * time.Second
+// defaultAbandoned is Options.Abandoned unless it is set.
+const defaultAbandoned = 10 * time.Second
 
 // find looks for an abandoned upload of the name with parts of the same size.
 // That it finds none costs only sending everything.
@@ -105,7 +104,7 @@ func (u *upload) find(ctx context.Context) bool {
 		return false
 	}
 	for _, m := range out.Uploads {
-		if aws.ToString(m.Key) != *s.key(u.name) || time.Since(aws.ToTime(m.Initiated)) < resumeAge {
+		if aws.ToString(m.Key) != *s.key(u.name) || time.Since(aws.ToTime(m.Initiated)) < s.o.Abandoned {
 			continue
 		}
 		parts, ok := u.parts(ctx, m.UploadId)
@@ -131,7 +130,7 @@ func (u *upload) parts(ctx context.Context, id *string) (map[int32]types.Part, b
 		for _, p := range out.Parts {
 			n := int(aws.ToInt32(p.PartNumber))
 			if n < 1 || n > len(u.done) || n < len(u.done) && aws.ToInt64(p.Size) != u.part ||
-				time.Since(aws.ToTime(p.LastModified)) < resumeAge {
+				time.Since(aws.ToTime(p.LastModified)) < s.o.Abandoned {
 				return nil, false
 			}
 			found[int32(n)] = p

@@ -55,6 +55,10 @@ type Options struct {
 	// 5, or what the profile says.
 	PartSize, Threshold int64
 	Parts               int
+	// Abandoned is how long nothing must have come for an upload to be taken for
+	// interrupted, and gone on with: two processes that send the same object must
+	// not share one. 0 means 10 s.
+	Abandoned time.Duration
 	// Connections is how many are kept open; 0 means 64.
 	Connections int
 	// Retry is for the parts of uploads; nil means the default.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -118,9 +119,29 @@ func (s *Store) Stat(ctx context.Context, name string) (remote.Info, error) {
 	in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5 = s.customerKey()
 	out, err := c.HeadObject(ctx, in)
 	if err != nil {
-		return remote.Info{}, s.wrap(ctx, "stat", name, err)
+		return remote.Info{}, s.explain(ctx, c, name, err)
 	}
 	return remote.Info{Name: name, Size: aws.ToInt64(out.ContentLength), Modified: aws.ToTime(out.LastModified)}, nil
+}
+
+// explain wraps an error of HeadObject. Its answer has no body to say why it is
+// refused; that of another request has.
+func (s *Store) explain(ctx context.Context, c *s3.Client, name string, err error) error {
+	r := httpResponse(err)
+	if r == nil || r.StatusCode != http.StatusForbidden && r.StatusCode != http.StatusBadRequest {
+		return s.wrap(ctx, "stat", name, err)
+	}
+	in := &s3.GetObjectInput{Bucket: &s.o.Bucket, Key: s.key(name), Range: aws.String("bytes=0-0")}
+	in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5 = s.customerKey()
+	out, gerr := c.GetObject(ctx, in)
+	if gerr != nil {
+		if werr := s.wrap(ctx, "stat", name, gerr); remote.KindOf(werr) != remote.NotFound {
+			return werr
+		}
+		return s.wrap(ctx, "stat", name, err)
+	}
+	_ = out.Body.Close() // it was only asked for to hear a refusal
+	return s.wrap(ctx, "stat", name, err)
 }
 
 // Get implements remote.Store.
