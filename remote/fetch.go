@@ -236,7 +236,8 @@ func (t *Transfer) rest(ctx context.Context, d cache.Digest, offset, limit int64
 	} else if r, err = t.Remote.Get(ctx, name, Range{Offset: offset, Length: info.Size - offset}); err != nil {
 		return nil, err
 	}
-	return &joined{&countedReader{r, total, t}, r}, nil
+	// A remote that sends more than it was asked for is not listened to.
+	return &joined{&countedReader{io.LimitReader(r, info.Size-offset), total, t}, r}, nil
 }
 
 // joined is a reader with another's Close.

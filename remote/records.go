@@ -71,6 +71,7 @@ func RecordsOf(ctx context.Context, s Store, dvc bool, key string, most int, lim
 		return [][]byte{data}, nil
 	}
 	var infos []Info
+	n := 0
 	for info, err := range s.List(ctx, RunsPrefix(key)) {
 		if err != nil {
 			return nil, err
@@ -78,7 +79,7 @@ func RecordsOf(ctx context.Context, s Store, dvc bool, key string, most int, lim
 		if _, _, ok := parseRunName(info.Name); ok && info.Size <= limit {
 			infos = append(infos, info)
 		}
-		if len(infos) > 16*most {
+		if n++; n > 100*most {
 			break // nobody has that many results of one computation
 		}
 	}

@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"errors"
 	"io"
 	"iter"
 	"math/rand/v2"
@@ -216,11 +215,8 @@ func (g *resuming) Read(p []byte) (int, error) {
 		if n > 0 {
 			g.failed = 0
 		}
-		switch {
-		case err == nil, errors.Is(err, io.EOF) && g.left <= 0:
+		if err == nil || err == io.EOF { //nolint:errorlint // the end is io.EOF itself, never wrapped
 			return n, err
-		case errors.Is(err, io.EOF):
-			err = &Error{Op: "get", Name: g.name, Kind: Unavailable, Err: io.ErrUnexpectedEOF}
 		}
 		if g.failed++; !temporary(err) || g.failed >= g.s.r.o.Attempts || g.ctx.Err() != nil {
 			return n, err
