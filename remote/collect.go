@@ -39,7 +39,7 @@ type Collected struct {
 }
 
 // Close completes a set of used digests by the members of directories. Manifests
-// that are not in the cache are fetched. When one is nowhere, what it needs is
+// that are not in the cache are fetched, and known to it then. When one is nowhere, what it needs is
 // not known and the error says so: nothing may be collected then.
 func (t *Transfer) Close(ctx context.Context, used map[cache.Digest]bool) error {
 	var dirs []cache.Digest
@@ -53,7 +53,7 @@ func (t *Transfer) Close(ctx context.Context, used map[cache.Digest]bool) error 
 		if _, err := t.Cache.Manifest(dirs[i]); !errors.Is(err, cache.ErrNotFound) {
 			return err
 		}
-		if _, err := t.bringObject(ctx, dirs[i], manifestLimit(cache.Entry{})); err != nil {
+		if _, err := t.manifest(ctx, cache.Entry{Digest: dirs[i]}); err != nil {
 			return fmt.Errorf("directory %s is in use, and what it holds is not known: %w", dirs[i], err)
 		}
 		return nil

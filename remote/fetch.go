@@ -17,7 +17,7 @@ import (
 // Missing and no error. Everything that can be brought is, whatever becomes of
 // the rest; the result is complete also with an error.
 func (t *Transfer) Fetch(ctx context.Context, items []Item) (Result, error) {
-	f := &fetch{t: t, w: newWanted()}
+	f := &fetch{t: t, w: newWanted(), held: map[cache.Digest][]byte{}}
 	err := f.run(ctx, items)
 	return f.result(), err
 }
@@ -29,6 +29,8 @@ type fetch struct {
 
 	mu   sync.Mutex
 	lost []cache.Digest
+	// held are the manifests that are not stored yet.
+	held map[cache.Digest][]byte
 
 	objects, bytes atomic.Int64
 }
@@ -38,20 +40,11 @@ func (f *fetch) result() Result {
 }
 
 func (f *fetch) run(ctx context.Context, items []Item) error {
-	// Manifests first: they tell what else is needed.
-	manifests := newWanted()
-	for _, it := range items {
-		if d := it.Entry.Digest; d.IsDir() {
-			if _, err := f.t.Cache.Manifest(d); errors.Is(err, cache.ErrNotFound) {
-				manifests.file(d, manifestLimit(it.Entry))
-			} else if err != nil {
-				return err
-			}
-		}
-	}
+	// Manifests first: they tell what else is needed. They are kept in memory
+	// until what they name is there, so that an interrupted fetch leaves no
+	// directory in the cache of which a part is missing.
 	var failed *TransferError
-	err := f.bring(ctx, manifests.files, manifests.limit)
-	if err != nil && !errors.As(err, &failed) {
+	if err := f.and(&failed, f.manifests(ctx, items)); err != nil {
 		return err
 	}
 	for _, it := range items {
@@ -77,21 +70,115 @@ func (f *fetch) run(ctx context.Context, items []Item) error {
 		return err
 	}
 	f.t.tell(Progress{Checked: int64(len(f.w.files))})
-	err = f.bring(ctx, absent, f.w.limit)
-	var more *TransferError
-	switch {
-	case err != nil && !errors.As(err, &more):
+	if err := f.and(&failed, f.bring(ctx, absent, f.w.limit)); err != nil {
 		return err
-	case failed == nil && more != nil:
-		return more
-	case failed != nil && more != nil:
-		failed.Failed += more.Failed
-		failed.Errs = append(failed.Errs, more.Errs...)
+	}
+	if err := f.keepManifests(ctx); err != nil {
+		return err
 	}
 	if failed != nil {
 		return failed
 	}
 	return nil
+}
+
+// and joins failures of single objects; any other error is returned.
+func (f *fetch) and(failed **TransferError, err error) error {
+	var more *TransferError
+	if !errors.As(err, &more) {
+		return err
+	}
+	if *failed == nil {
+		*failed = more
+		return nil
+	}
+	(*failed).Failed += more.Failed
+	(*failed).Errs = append((*failed).Errs, more.Errs...)
+	return nil
+}
+
+// manifests fetches those that the cache does not have.
+func (f *fetch) manifests(ctx context.Context, items []Item) error {
+	var list []cache.Entry
+	seen := map[cache.Digest]bool{}
+	for _, it := range items {
+		d := it.Entry.Digest
+		if !d.IsDir() || seen[d] || f.t.Cache.Has(d) {
+			continue
+		}
+		seen[d] = true
+		list = append(list, it.Entry)
+	}
+	f.t.tell(Progress{MoreObjects: int64(len(list))})
+	return f.t.each(ctx, "download", len(list), func(ctx context.Context, i int) error {
+		data, err := f.t.manifest(ctx, list[i])
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if errors.Is(err, ErrNotFound) {
+			f.lost = append(f.lost, list[i].Digest)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		f.held[list[i].Digest] = data
+		return nil
+	})
+}
+
+// keepManifests stores the manifests that were fetched and all of whose members,
+// as far as they were asked for, are there.
+func (f *fetch) keepManifests(ctx context.Context) error {
+	for _, d := range f.w.dirs {
+		data := f.held[d.digest]
+		if data == nil {
+			continue
+		}
+		lost, err := f.t.Cache.Missing(ctx, d.members...)
+		if err != nil {
+			return err
+		}
+		if len(lost) > 0 {
+			continue
+		}
+		delete(f.held, d.digest)
+		if err := f.t.Cache.PutBytesAs(d.digest, data); err != nil {
+			return err
+		}
+		f.objects.Add(1)
+		f.bytes.Add(int64(len(data)))
+		f.t.tell(Progress{Objects: 1})
+	}
+	return nil
+}
+
+// manifest fetches a directory's manifest, which the cache knows then without
+// having it: nothing is stored.
+func (t *Transfer) manifest(ctx context.Context, e cache.Entry) (data []byte, err error) {
+	name := ObjectName(e.Digest)
+	for range corruptTries {
+		data, err = ReadAll(ctx, t.Remote, name, manifestLimit(e))
+		if err == nil {
+			h := e.Digest.Hash().New()
+			h.Write(data)
+			if cache.NewDigest(e.Digest.Hash(), h.Sum(nil), true) != e.Digest {
+				err = &Error{Op: "get", Name: name, Kind: Corrupt, Err: errNotItself}
+			}
+		}
+		if KindOf(err) != Corrupt || ctx.Err() != nil {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := cache.ParseManifest(e.Digest.Hash(), data)
+	if err != nil {
+		return nil, &Error{Op: "get", Name: name, Kind: Corrupt, Err: err}
+	}
+	t.Cache.Know(e, m)
+	t.tell(Progress{Bytes: int64(len(data))})
+	return data, nil
 }
 
 // manifestLimit bounds the size of a directory's manifest. Where the lock tells
