@@ -88,7 +88,7 @@ func transferKillCases() []killCase {
 	const (
 		makeData = `mkdir -p data/sub && i=0 && while [ $i -lt 150 ]; do echo $i > data/$i; echo x$i > data/sub/$i; i=$((i+1)); done
 			head -c 6000000 /dev/zero > data/big`
-		clear = `rm -rf .flow/cache .dvc/cache data many [abc].txt upper.txt`
+		empty = `rm -rf .flow/cache .dvc/cache data many [abc].txt upper.txt`
 	)
 	made := [][]string{{"sh", makeData}, {"add", "data"}, {"repro"}, {"remote", "add", "-d", "r", "store"}}
 	with := func(more ...[]string) [][]string { return append(slices.Clone(made), more...) }
@@ -96,10 +96,10 @@ func transferKillCases() []killCase {
 		{name: "push", args: []string{"push", "--run-cache"}, prepare: made},
 		{name: "push the rest", args: []string{"push", "-j", "2"}, prepare: with(
 			[]string{"push"}, []string{"sh", "rm -rf store/files/*/[0-9]*"})},
-		{name: "pull", args: []string{"pull"}, cache: true, prepare: with([]string{"push"}, []string{"sh", clear})},
+		{name: "pull", args: []string{"pull"}, cache: true, prepare: with([]string{"push"}, []string{"sh", empty})},
 		{name: "fetch", args: []string{"fetch", "--run-cache"}, cache: true, prepare: with(
-			[]string{"push", "--run-cache"}, []string{"sh", clear})},
-		{name: "repro pulling", args: []string{"repro", "--pull"}, prepare: with([]string{"push", "--run-cache"}, []string{"sh", clear})},
+			[]string{"push", "--run-cache"}, []string{"sh", empty})},
+		{name: "repro pulling", args: []string{"repro", "--pull"}, prepare: with([]string{"push", "--run-cache"}, []string{"sh", empty})},
 		{name: "gc of the remote", args: []string{"gc", "-w", "-c", "-f"}, prepare: with(
 			[]string{"push"}, []string{"sh", "rm data/1*"}, []string{"add", "data"})},
 	}

@@ -68,7 +68,7 @@ func (r *reproRemote) Fetch(ctx context.Context, outs []engine.Recorded) (bool, 
 			return false, remote.FirstError(err)
 		}
 		if err != nil || len(res.Missing) > 0 {
-			return false, nil
+			return false, nil //nolint:nilerr // a miss
 		}
 		fetched += len(groups[name])
 	}

@@ -174,7 +174,7 @@ func (e *Engine) findResult(ctx context.Context, n *node, req *Request, v *verdi
 		return e.findRemoteRecord(ctx, n, req, v)
 	}
 	entries := recordEntries(n, r)
-	ok, err := e.obtain(ctx, n, req, entries)
+	ok, err := e.obtain(ctx, n, req, entries, v.outs...)
 	if err != nil {
 		return err
 	}

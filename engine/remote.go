@@ -228,10 +228,10 @@ func (e *Engine) obtain(ctx context.Context, n *node, req *Request, entries []ca
 	return e.fetchRecorded(ctx, n, list)
 }
 
-// inPlace reports whether the workspace holds an output that is not cached, as it
-// is recorded.
+// inPlace reports whether the workspace holds an output that is not cached as the
+// entry has it.
 func inPlace(o *outState, c cache.Entry) bool {
-	return !o.out.Cache && o.same() && o.recEntry.Digest == c.Digest
+	return !o.out.Cache && o.content.err == nil && o.content.entry.Digest == c.Digest
 }
 
 // remoteRecords asks for the records of a computation.
@@ -259,7 +259,7 @@ func (e *Engine) findRemoteRecord(ctx context.Context, n *node, req *Request, v 
 			continue // not what was asked for
 		}
 		entries := recordEntries(n, r)
-		ok, err := e.obtain(ctx, n, req, entries)
+		ok, err := e.obtain(ctx, n, req, entries, v.outs...)
 		if err != nil {
 			return err
 		}
@@ -317,7 +317,7 @@ func (e *Engine) takeRun(ctx context.Context, n *node, req *Request, v *verdict,
 			return false, nil //nolint:nilerr // an entry that cannot be read is a miss
 		}
 	}
-	ok, err := e.obtain(ctx, n, req, entries)
+	ok, err := e.obtain(ctx, n, req, entries, v.outs...)
 	if ok {
 		v.action, v.restore = doRestore, entries
 	}
@@ -327,17 +327,17 @@ func (e *Engine) takeRun(ctx context.Context, n *node, req *Request, v *verdict,
 // pullable reports whether all that is amiss with a frozen stage or data source
 // is that recorded outputs are not in the workspace.
 func pullable(outs []outState) bool {
-	any := false
+	absent := false
 	for i := range outs {
 		o := &outs[i]
 		switch {
 		case o.content.missing() && !o.recEntry.Digest.IsZero() && o.out.Cache:
-			any = true
+			absent = true
 		case !o.same():
 			return false
 		}
 	}
-	return any
+	return absent
 }
 
 // pullOutputs brings the recorded outputs that are not in the workspace. It

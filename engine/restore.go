@@ -26,9 +26,9 @@ func (e *Engine) restore(ctx context.Context, n *node, v *verdict) error {
 		entries[i] = newEntry(o.out.Def, v.restore[i])
 		if v.restore[i].Digest == o.recEntry.Digest && o.rec != nil {
 			entries[i] = *o.rec
-			if inPlace(o, v.restore[i]) {
-				continue
-			}
+		}
+		if inPlace(o, v.restore[i]) {
+			continue
 		}
 		if !o.content.missing() && o.content.entry.Digest != v.restore[i].Digest {
 			saved, err := e.savedElsewhere(ctx, o)

@@ -74,18 +74,17 @@ func (c *Config) ReplaceRemote(level Level, name, url string) error {
 		if s == nil {
 			return nil, missingSection(section)
 		}
-		data := f.data
-		for i := len(s.entries) - 1; i >= 0; i-- {
-			if e := s.entries[i]; strings.ToLower(e.key) != "url" {
-				cut, err := f.unset(section, strings.ToLower(e.key))
-				if err != nil {
-					return nil, err
-				}
-				if data = cut; i >= 0 {
-					if f, err = parseINI(data); err != nil {
-						return nil, err
-					}
-				}
+		for _, e := range s.entries {
+			key := strings.ToLower(e.key)
+			if key == "url" {
+				continue
+			}
+			data, err := f.unset(section, key)
+			if err == nil {
+				f, err = parseINI(data)
+			}
+			if err != nil {
+				return nil, err
 			}
 		}
 		return f.set(section, "url", storedPath(filepath.Dir(path), url))

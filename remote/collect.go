@@ -276,7 +276,7 @@ func (t *Transfer) marked(ctx context.Context) (m marker, running bool, err erro
 		return m, false, err
 	}
 	if json.Unmarshal(data, &m) != nil {
-		return marker{}, false, nil
+		return marker{}, false, nil //nolint:nilerr // nothing of ours
 	}
 	age := time.Since(m.Started)
 	return m, m.Finished.IsZero() && age < markerAge && age > -markerAge, nil

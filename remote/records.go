@@ -28,7 +28,7 @@ func (t *Transfer) Records(ctx context.Context, dvc bool, most int, limit int64,
 			return &Error{Op: "list", Name: prefix, Kind: Corrupt, Err: fmt.Errorf("more than %d records", most)}
 		}
 		e := entry{name: info.Name}
-		ok := false
+		var ok bool
 		if dvc {
 			e.key, e.value, ok = parseRunName(info.Name)
 		} else {

@@ -284,15 +284,14 @@ func TestFetchResumes(t *testing.T) {
 	}
 	fresh := remotetest.Cache(t, cache.MD5)
 	// Without a retry the fetch fails in the middle of a later chunk.
-	counted, m := counting(&flakyAt{s, 9 << 20})
-	tr := &remote.Transfer{Remote: counted, Cache: fresh}
+	tr := &remote.Transfer{Remote: &flakyAt{s, 9 << 20}, Cache: fresh}
 	if _, err := tr.Fetch(t.Context(), items); err == nil {
 		t.Fatal("no error")
 	}
 	if fresh.Has(items[0].Entry.Digest) || !fresh.Begun(items[0].Entry.Digest) {
 		t.Error("the beginning is not kept")
 	}
-	counted, m = counting(s)
+	counted, m := counting(s)
 	tr.Remote = counted
 	if _, err := tr.Fetch(t.Context(), items); err != nil {
 		t.Fatal(err)

@@ -153,7 +153,7 @@ var server = sync.OnceValues(func() (string, error) {
 	if err := lock.Lock(); err != nil {
 		return "", err
 	}
-	defer lock.Close()
+	defer lock.Close() //nolint:errcheck // goes with the descriptor
 	path := filepath.Join(dir, fmt.Sprintf("versitygw-%x", sha256.Sum256(sums))[:26])
 	if _, err := os.Stat(path); err == nil {
 		return path, nil

@@ -100,10 +100,8 @@ func bucketRegion(ctx context.Context, c *s3.Client, bucket string) string {
 	if err == nil {
 		return aws.ToString(out.BucketRegion)
 	}
-	if r := httpResponse(err); r != nil {
-		return r.Header.Get("X-Amz-Bucket-Region")
-	}
-	return ""
+	_, header := answered(err)
+	return header.Get("X-Amz-Bucket-Region")
 }
 
 // tune fills in what the profile says of transfers, then the defaults.

@@ -18,14 +18,14 @@ import (
 	"github.com/flowrepro/flow/remote"
 )
 
-// httpResponse returns the response that an error is about, nil if there was none:
-// the SDK makes an empty one up then.
-func httpResponse(err error) *http.Response {
+// answered returns status and headers of the response that an error is about; the
+// status is 0 if there was none.
+func answered(err error) (status int, header http.Header) {
 	var re *smithyhttp.ResponseError
-	if errors.As(err, &re) && re.Response != nil && re.Response.Response != nil && re.Response.StatusCode != 0 {
-		return re.Response.Response
+	if errors.As(err, &re) && re.Response != nil && re.Response.Response != nil {
+		return re.Response.StatusCode, re.Response.Header
 	}
-	return nil
+	return 0, nil
 }
 
 // wrap gives an error of the SDK its kind and a text of one line.
@@ -42,20 +42,20 @@ func (s *Store) wrap(ctx context.Context, op, name string, err error) error {
 	}
 	e := &remote.Error{Op: op, Name: name, Err: plain(err)}
 	var api smithy.APIError
-	response := httpResponse(err)
+	status, header := answered(err)
 	var signing *v4.SigningError
 	switch {
 	case errors.As(err, &api) && s.classify(e, api.ErrorCode()):
-	case response != nil:
-		e.Kind = kindOfStatus(response.StatusCode)
+	case status != 0:
+		e.Kind = kindOfStatus(status)
 	case errors.As(err, &signing), strings.Contains(err.Error(), "get credentials"), strings.Contains(err.Error(), "get identity"):
 		e.Kind = remote.Credentials
 	case unreachable(err):
 		e.Kind = remote.Unavailable
 	}
-	if response != nil {
-		e.Wait = retryAfter(response.Header.Get("Retry-After"))
-		if region := response.Header.Get("X-Amz-Bucket-Region"); region != "" && response.StatusCode == http.StatusMovedPermanently {
+	if status != 0 {
+		e.Wait = retryAfter(header.Get("Retry-After"))
+		if region := header.Get("X-Amz-Bucket-Region"); region != "" && status == http.StatusMovedPermanently {
 			e.Kind, e.Err = remote.Setup, fmt.Errorf("the bucket is in the region %s: set the remote's region", region)
 		}
 	}
@@ -152,8 +152,8 @@ func plain(err error) error {
 			text += ": " + strings.TrimSuffix(m, ".")
 		}
 		if text == "" || text == "UnknownError" || strings.HasPrefix(text, "UnknownError") {
-			if r := httpResponse(err); r != nil {
-				text = r.Status
+			if status, _ := answered(err); status != 0 {
+				text = statusText(status)
 			}
 		}
 		return &shortError{text, err}
@@ -162,8 +162,8 @@ func plain(err error) error {
 	if errors.As(err, &sent) {
 		return &shortError{sent.Err.Error(), err}
 	}
-	if r := httpResponse(err); r != nil {
-		return &shortError{r.Status, err}
+	if status, _ := answered(err); status != 0 {
+		return &shortError{statusText(status), err}
 	}
 	return err
 }
@@ -175,3 +175,5 @@ type shortError struct {
 
 func (e *shortError) Error() string { return e.text }
 func (e *shortError) Unwrap() error { return e.err }
+
+func statusText(status int) string { return fmt.Sprintf("%d %s", status, http.StatusText(status)) }

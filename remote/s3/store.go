@@ -127,8 +127,7 @@ func (s *Store) Stat(ctx context.Context, name string) (remote.Info, error) {
 // explain wraps an error of HeadObject. Its answer has no body to say why it is
 // refused; that of another request has.
 func (s *Store) explain(ctx context.Context, c *s3.Client, name string, err error) error {
-	r := httpResponse(err)
-	if r == nil || r.StatusCode != http.StatusForbidden && r.StatusCode != http.StatusBadRequest {
+	if status, _ := answered(err); status != http.StatusForbidden && status != http.StatusBadRequest {
 		return s.wrap(ctx, "stat", name, err)
 	}
 	in := &s3.GetObjectInput{Bucket: &s.o.Bucket, Key: s.key(name), Range: aws.String("bytes=0-0")}
