@@ -54,6 +54,8 @@ type openOptions struct {
 	// noPipeline skips dvc.yaml and .dvc files.
 	noPipeline bool
 	sink       engine.Sink
+	// remote, if not nil, becomes the engine's.
+	remote *reproRemote
 	// alone gives the commands of stages the terminal's input.
 	alone bool
 	// before runs after the project is found and before its pipeline is read.
@@ -104,6 +106,10 @@ func (a *app) open(o openOptions) (*session, error) {
 	}
 	if o.alone {
 		eo.Stdin = a.stdin
+	}
+	if o.remote != nil {
+		o.remote.s = s
+		eo.Remote = o.remote
 	}
 	s.engine, err = engine.New(eo)
 	return s, err

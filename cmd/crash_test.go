@@ -83,10 +83,38 @@ func killCases() []killCase {
 	}
 }
 
+// transferKillCases are those with a remote, a directory of the project.
+func transferKillCases() []killCase {
+	const (
+		makeData = `mkdir -p data/sub && i=0 && while [ $i -lt 150 ]; do echo $i > data/$i; echo x$i > data/sub/$i; i=$((i+1)); done
+			head -c 6000000 /dev/zero > data/big`
+		empty = `rm -rf .flow/cache .dvc/cache data many [abc].txt upper.txt`
+	)
+	made := [][]string{{"sh", makeData}, {"add", "data"}, {"repro"}, {"remote", "add", "-d", "r", "store"}}
+	with := func(more ...[]string) [][]string { return append(slices.Clone(made), more...) }
+	return []killCase{
+		{name: "push", args: []string{"push", "--run-cache"}, prepare: made},
+		{name: "push the rest", args: []string{"push", "-j", "2"}, prepare: with(
+			[]string{"push"}, []string{"sh", "rm -rf store/files/*/[0-9]*"})},
+		{name: "pull", args: []string{"pull"}, cache: true, prepare: with([]string{"push"}, []string{"sh", empty})},
+		{name: "fetch", args: []string{"fetch", "--run-cache"}, cache: true, prepare: with(
+			[]string{"push", "--run-cache"}, []string{"sh", empty})},
+		{name: "repro pulling", args: []string{"repro", "--pull"}, prepare: with([]string{"push", "--run-cache"}, []string{"sh", empty})},
+		{name: "gc of the remote", args: []string{"gc", "-w", "-c", "-f"}, prepare: with(
+			[]string{"push"}, []string{"sh", "rm data/1*"}, []string{"add", "data"})},
+	}
+}
+
+// TestKilledTransfers is TestKilled for remotes: besides, what a push has put
+// there must be whole at any moment.
+func TestKilledTransfers(t *testing.T) { killAll(t, transferKillCases()) }
+
 // TestKilled kills flow at random moments of what it does. Each time the lock
 // must be whole, the cache must verify, and the same command, run again, must
 // end with the very files that it leaves when nothing disturbs it.
-func TestKilled(t *testing.T) {
+func TestKilled(t *testing.T) { killAll(t, killCases()) }
+
+func killAll(t *testing.T, cases []killCase) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the stages are written for a POSIX shell")
 	}
@@ -109,7 +137,7 @@ func TestKilled(t *testing.T) {
 
 	var runs []*killRun
 	for _, format := range []string{"native", "dvc"} {
-		for _, c := range killCases() {
+		for _, c := range cases {
 			runs = append(runs, &killRun{killCase: c, format: format, home: t.TempDir()})
 		}
 	}
@@ -217,6 +245,12 @@ func (r *killRun) kill(t *testing.T, k int, after time.Duration) (killed bool) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
+	for name, content := range r.files(t, dir) {
+		// What a push sends is in the reference, what a collection removes is not.
+		if want, ok := r.want[name]; strings.HasPrefix(name, "store/files/") && ok && content != want {
+			t.Errorf("%s: %s is not whole", at, name)
+		}
+	}
 	if out, code := runFlow(t, r.home, dir, "cache", "verify"); code != 0 {
 		t.Errorf("%s: flow cache verify ends with %d:\n%s", at, code, out)
 	}
@@ -255,9 +289,13 @@ func (r *killRun) files(t *testing.T, dir string) map[string]string {
 		top, rest, _ := strings.Cut(filepath.ToSlash(rel), "/")
 		switch control := top == ".flow" || top == ".dvc"; {
 		case control && (!r.cache || d.IsDir() || !strings.HasPrefix(rest, "cache/")):
+		case control && strings.Contains(rest, "/.flow-tmp-"):
+			// Swept when it is an hour old.
 		case control:
 			all[filepath.ToSlash(rel)] = "object"
 		case top == ".git":
+		case top == "store" && (strings.HasPrefix(rest, ".flow-tmp-") || rest == ".flow/collecting"):
+			// Left behind, or with the time in it.
 		case d.IsDir():
 			all[filepath.ToSlash(rel)] = "directory"
 		default:

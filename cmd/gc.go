@@ -27,6 +27,9 @@ type gcFlags struct {
 	date                          string
 	maxSize, olderThan            string
 	force, dry, json, skipFailed  bool
+	cloud                         bool
+	remote                        string
+	jobs                          int
 }
 
 func (a *app) gcCommand() *cobra.Command {
@@ -58,6 +61,9 @@ workspace names is ever removed.`,
 	fl.StringArrayVarP(&f.projects, "projects", "p", nil, "keep what the project at `path` uses")
 	fl.StringVar(&f.maxSize, "max-size", "", "keep what fits into `size`, such as 10G")
 	fl.StringVar(&f.olderThan, "older-than", "", "keep what is not older than `age`, such as 30d")
+	fl.BoolVarP(&f.cloud, "cloud", "c", false, "also remove from the remote")
+	fl.StringVarP(&f.remote, "remote", "r", "", "with --cloud: the remote to use instead of the default `name`")
+	fl.IntVarP(&f.jobs, "jobs", "j", 0, "with --cloud: requests at once")
 	fl.BoolVarP(&f.force, "force", "f", false, "do not ask")
 	fl.BoolVar(&f.dry, "dry", false, "tell what would go, and remove nothing")
 	fl.BoolVar(&f.skipFailed, "skip-failed", false, "skip revisions whose files cannot be read")
@@ -80,8 +86,17 @@ func (a *app) gc(ctx context.Context, f *gcFlags) (err error) {
 		return err
 	}
 	defer func() { err = s.close(err) }()
+	var o *openRemote
+	if f.cloud {
+		if o, err = s.openRemote(f.remote, f.jobs, patientAttempts); err != nil {
+			return failed(err)
+		}
+	}
 	if !a.quiet {
 		a.warn("This will remove all cache except items used in " + f.scope() + " of the current repo.")
+		if f.cloud {
+			a.warn(fmt.Sprintf("The same goes for remote '%s' (%s): what other projects keep there is lost unless --projects names them.", o.name, o.store))
+		}
 	}
 	if !f.force && !f.dry && !a.asker().confirm("Are you sure you want to proceed?") {
 		return &exitError{code: exitFailed}
@@ -96,14 +111,36 @@ func (a *app) gc(ctx context.Context, f *gcFlags) (err error) {
 			return err
 		}
 	}
+	// What is needed of the remote must be known before anything is removed.
+	var used map[cache.Digest]bool
+	if f.cloud {
+		if used, err = s.usedRemotely(ctx, o, req.Used); err != nil {
+			return failed(err)
+		}
+	}
 	rep, err := s.engine.Collect(ctx, req)
 	if err != nil {
 		return err
 	}
-	if f.json {
-		return printJSON(a.stdout, rep)
+	if !f.json {
+		a.printCollected(rep, f.dry)
 	}
-	a.printCollected(rep, f.dry)
+	if !f.cloud {
+		if f.json {
+			return printJSON(a.stdout, rep)
+		}
+		return nil
+	}
+	there, err := a.collectRemote(ctx, s, f, o, used, req.Budget)
+	if err != nil {
+		return failed(err)
+	}
+	if f.json {
+		return printJSON(a.stdout, struct {
+			*engine.CollectReport
+			Remote any `json:"remote"`
+		}{rep, there})
+	}
 	return nil
 }
 
@@ -185,6 +222,23 @@ func (s *session) usedInHistory(ctx context.Context, a *app, f *gcFlags, req *en
 	if err != nil {
 		return err
 	}
+	return s.eachInHistory(ctx, g, commits, func(file string, data []byte, commit string) error {
+		used, err := s.engine.UsedAt(file, data)
+		if err != nil {
+			if f.skipFailed {
+				a.warn(fmt.Sprintf("'%s' of commit %.12s is skipped: %v", file, commit, firstLine(err.Error())))
+				return nil
+			}
+			return fmt.Errorf("what commit %.12s uses: %w", commit, err)
+		}
+		req.Used = append(req.Used, used...)
+		return nil
+	})
+}
+
+// eachInHistory calls fn for every distinct lock and .dvc file of the project in
+// the commits. The file is relative to the root of the Git repository.
+func (s *session) eachInHistory(ctx context.Context, g *project.Git, commits []string, fn func(file string, data []byte, commit string) error) error {
 	type version struct{ file, blob string }
 	seen := map[version]bool{}
 	for _, c := range commits {
@@ -202,15 +256,9 @@ func (s *session) usedInHistory(ctx context.Context, a *app, f *gcFlags, req *en
 			if err != nil {
 				return fmt.Errorf("read '%s' of %.12s: %w", file.path, c, err)
 			}
-			used, err := s.engine.UsedAt(file.path, data)
-			if err != nil {
-				if f.skipFailed {
-					a.warn(fmt.Sprintf("'%s' of commit %.12s is skipped: %v", file.path, c, firstLine(err.Error())))
-					continue
-				}
-				return fmt.Errorf("what commit %.12s uses: %w", c, err)
+			if err := fn(file.path, data, c); err != nil {
+				return err
 			}
-			req.Used = append(req.Used, used...)
 		}
 	}
 	return nil

@@ -25,6 +25,7 @@ type reproFlags struct {
 	glob        bool
 	recursive   bool
 	interactive bool
+	remote      string
 	json        bool
 	trace       string
 }
@@ -39,8 +40,8 @@ everything they depend on. A target is a stage, a group, a dvc.yaml or .dvc file
 or path/dvc.yaml:stage.
 
 Stages that are up to date are skipped. Results that were computed before, for
-the same command, inputs and parameters, are restored from the cache. Everything
-else runs, in parallel where the graph allows.`,
+the same command, inputs and parameters, are restored from the cache, with --pull
+also from the remote. Everything else runs, in parallel where the graph allows.`,
 		Example: `  flow repro
   flow repro -S train.lr=0.1 evaluate
   flow repro -j 4 -k
@@ -64,6 +65,9 @@ else runs, in parallel where the graph allows.`,
 	fl.BoolVar(&f.req.NoCommit, "no-commit", false, "do not store outputs in the cache")
 	fl.BoolVar(&f.req.NoRunCache, "no-run-cache", false, "do not use results of earlier runs")
 	fl.BoolVar(&f.req.AllowMissing, "allow-missing", false, "take absent data for unchanged")
+	fl.BoolVar(&f.req.Pull, "pull", false, "fetch results and data that are not here from the remote")
+	fl.StringVarP(&f.remote, "remote", "r", "", "with --pull: the remote to use instead of the default `name`")
+	fl.BoolVar(&f.req.RequireCached, "require-cached", false, "fail where a stage would have to run")
 	fl.BoolVar(&f.glob, "glob", false, "targets are patterns of stage names")
 	fl.BoolVarP(&f.interactive, "interactive", "i", false, "ask before each stage")
 	fl.IntVarP(&f.req.Jobs, "jobs", "j", 0, "stages at once (default the number of CPUs)")
@@ -88,6 +92,7 @@ func (a *app) repro(ctx context.Context, f *reproFlags, args []string) (err erro
 	changes := new(changeSink)
 	s, err := a.open(openOptions{
 		sink: engine.Sinks{sink, changes}, alone: f.req.Jobs == 1 && !f.interactive,
+		remote: &reproRemote{named: f.remote},
 		before: func(p *project.Project) error { return setParams(p, f.set) },
 	})
 	if err != nil {
@@ -123,6 +128,7 @@ func applySettings(req *engine.Request, c *project.Config) {
 	if req.Jobs == 0 {
 		req.Jobs = c.Int("flow", "jobs", c.Int("core", "jobs", 0))
 	}
+	req.Pull = req.Pull || c.Bool("flow", "pull", false)
 	req.KeepGoing = req.KeepGoing || c.Bool("flow", "keep_going", false)
 	req.NoRunCache = req.NoRunCache || !c.Bool("flow", "run_cache", true)
 }

@@ -1,6 +1,7 @@
 package cmd_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,10 +14,11 @@ import (
 // flow does in it. Besides testscript's own commands they have
 //
 //	code N program [argument]...   the program must end with the exit code N
+//	edit file old new              replaces a text that occurs once
 //	model directory                write a small model, of a few words
 //
-// Those in both/ run in both formats, with $FORMAT and $CONTROL set, those in
-// native/ and dvc/ in that one.
+// Those in both/ run in both formats, with $FORMAT and $CONTROL set and the
+// conditions [native] and [dvc], those in native/ and dvc/ in that one.
 func TestScripts(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the scripts' stages are written for a POSIX shell")
@@ -65,6 +67,12 @@ func params(t *testing.T, dir, format string) testscript.Params {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": scriptCode, "model": scriptModel},
+		Condition: func(cond string) (bool, error) {
+			if cond != "native" && cond != "dvc" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			return cond == format, nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": scriptCode, "edit": scriptEdit, "model": scriptModel},
 	}
 }

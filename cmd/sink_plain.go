@@ -110,6 +110,10 @@ func (p *plainSink) state(st *plainStage, e engine.Event) {
 			}
 		}
 	case engine.Restored:
+		if e.Data || e.Frozen {
+			p.begin(e.Index, true, "Pulling data for stage: '%s'\n", e.Stage)
+			break
+		}
 		p.begin(e.Index, true, "Stage '%s' is cached - skipping run, checking out outputs\n", e.Stage)
 	case engine.Verified:
 		if e.Data {

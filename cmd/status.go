@@ -13,9 +13,10 @@ import (
 )
 
 type statusFlags struct {
-	deps, recursive      bool
-	json, explain, check bool
-	noUpdates            bool
+	transferFlags
+	cloud               bool
+	explain, checkStale bool
+	noUpdates           bool
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -25,22 +26,28 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show which stages are stale, and why",
 		Long: `Show the stages and data whose command, dependencies, parameters or outputs
 differ from what dvc.lock or the .dvc file records, and the stages that are stale
-only because of those before them. Nothing is changed.
+only because of those before them. With --cloud compare the cache with a remote
+instead. Nothing is changed.
 
 The exit code is 0 also when something is stale, unless --check or --quiet asks
 otherwise. --json has the shape and content of DVC's; with --explain it also has
 what flow knows beyond that.`,
 		ValidArgsFunction: a.completeStages,
 		RunE: run(func(ctx context.Context, args []string) error {
+			if f.cloud || f.remote != "" {
+				return failed(a.statusCloud(ctx, &f, args))
+			}
+			if f.branches || f.tags || f.commits || f.jobs != 0 {
+				return failed(errors.New("the following options are meaningful only with -c/--cloud: --all-branches, --all-tags, --all-commits, --jobs"))
+			}
 			return failed(a.status(ctx, &f, args))
 		}),
 	}
 	fl := c.Flags()
-	fl.BoolVarP(&f.deps, "with-deps", "d", false, "also what the targets depend on")
-	fl.BoolVarP(&f.recursive, "recursive", "R", false, "all stages below the target directories")
-	fl.BoolVar(&f.json, "json", false, "print JSON")
+	f.add(c)
+	fl.BoolVarP(&f.cloud, "cloud", "c", false, "compare the cache with the remote")
 	fl.BoolVar(&f.explain, "explain", false, "show old and new values; with --json add them")
-	fl.BoolVar(&f.check, "check", false, "exit with 1 when anything is stale")
+	fl.BoolVar(&f.checkStale, "check", false, "exit with 1 when anything is stale")
 	fl.BoolVar(&f.noUpdates, "no-updates", false, "do not look for updates of imported data")
 	return c
 }
@@ -105,7 +112,7 @@ func (a *app) printStatus(s *session, f *statusFlags, list []engine.StageStatus)
 	default:
 		a.print("%s", statusText(changed, f.explain))
 	}
-	if a.quiet && own || f.check && stale {
+	if a.quiet && own || f.checkStale && stale {
 		return &exitError{code: exitFailed}
 	}
 	return nil

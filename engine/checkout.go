@@ -27,7 +27,13 @@ type CheckoutRequest struct {
 	AllowMissing bool
 	// Verify hashes every object before it reaches the workspace.
 	Verify bool
+	// Counts, if not nil, is given the number of files that changed; the
+	// changes that Checkout returns name whole outputs.
+	Counts *FileCounts
 }
+
+// FileCounts counts files, those inside directories too.
+type FileCounts struct{ Added, Modified, Deleted int }
 
 // CheckoutError lists the outputs that could not be checked out because their
 // objects are missing.
@@ -117,6 +123,9 @@ func (e *Engine) Checkout(ctx context.Context, req CheckoutRequest) (cache.Chang
 		if ch.Empty() {
 			continue
 		}
+		if c := req.Counts; c != nil {
+			c.Added, c.Modified, c.Deleted = c.Added+len(ch.Added), c.Modified+len(ch.Modified), c.Deleted+len(ch.Deleted)
+		}
 		if there {
 			all.Modified = append(all.Modified, e.showJob(j))
 		} else {
@@ -142,10 +151,17 @@ type checkoutJob struct {
 	entry cache.Entry
 	// within is set when only this member path of a directory is wanted.
 	within string
-	cached bool
+	node   *node
+	out    pipeline.Output
 }
 
 func (e *Engine) checkouts(req CheckoutRequest) ([]checkoutJob, error) {
+	return e.checkoutsOf(req, false)
+}
+
+// checkoutsOf lists what is recorded of the outputs that are asked for; uncached
+// takes in those that are not cached.
+func (e *Engine) checkoutsOf(req CheckoutRequest, uncached bool) ([]checkoutJob, error) {
 	var jobs []checkoutJob
 	chosen := map[*pipeline.Stage]bool{}
 	for _, t := range req.Targets {
@@ -155,7 +171,7 @@ func (e *Engine) checkouts(req CheckoutRequest) ([]checkoutJob, error) {
 	found := map[string]bool{}
 	for _, n := range e.nodes {
 		for _, o := range n.Outs {
-			if o.URL || !o.Cache {
+			if o.URL || !o.Cache && !uncached {
 				continue
 			}
 			take, within := everything || chosen[n.Stage], ""
@@ -180,7 +196,7 @@ func (e *Engine) checkouts(req CheckoutRequest) ([]checkoutJob, error) {
 			if entry.Digest.IsZero() {
 				continue // never recorded: nothing to bring
 			}
-			jobs = append(jobs, checkoutJob{path: o.Path, entry: entry, within: within, cached: o.Cache})
+			jobs = append(jobs, checkoutJob{path: o.Path, entry: entry, within: within, node: n, out: o})
 		}
 	}
 	for _, want := range req.Outs {

@@ -167,6 +167,19 @@ func (e *Engine) needs(s *lock.Stage, gone map[cache.Digest]bool) bool {
 
 // used is everything the workspace's files and the request name.
 func (e *Engine) used(ctx context.Context, more []cache.Digest) (map[cache.Digest]bool, error) {
+	list, err := e.named(more)
+	if err != nil {
+		return nil, err
+	}
+	used := map[cache.Digest]bool{}
+	for _, d := range list {
+		e.use(d, used)
+	}
+	return used, ctx.Err()
+}
+
+// named lists what the workspace's files name, after more.
+func (e *Engine) named(more []cache.Digest) ([]cache.Digest, error) {
 	list := append([]cache.Digest(nil), more...)
 	seen := map[string]bool{}
 	for _, n := range e.nodes {
@@ -196,11 +209,27 @@ func (e *Engine) used(ctx context.Context, more []cache.Digest) (map[cache.Diges
 		}
 		list = append(list, ds...)
 	}
-	used := map[cache.Digest]bool{}
-	for _, d := range list {
-		e.use(d, used)
+	return list, nil
+}
+
+// Used returns everything that the workspace's files and more name, directories
+// without their members.
+func (e *Engine) Used(ctx context.Context, more []cache.Digest) (map[cache.Digest]bool, error) {
+	if err := e.section.enter(ctx); err != nil {
+		return nil, err
 	}
-	return used, ctx.Err()
+	defer e.section.leave()
+	list, err := e.named(more)
+	if err != nil {
+		return nil, err
+	}
+	used := make(map[cache.Digest]bool, len(list))
+	for _, d := range list {
+		if !d.IsZero() {
+			used[d] = true
+		}
+	}
+	return used, nil
 }
 
 // use marks a digest and, for a directory, its members. A manifest that is not

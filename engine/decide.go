@@ -16,6 +16,7 @@ const (
 	doRecommit               // outputs are there, their objects are not: store them
 	doVerify                 // record a frozen stage or data source as it is
 	doRestore                // take the outputs from the cache
+	doPull                   // bring a data source or the outputs of a frozen stage
 	doRun                    // run the command
 )
 
@@ -80,6 +81,11 @@ func (e *Engine) decide(ctx context.Context, n *node, req *Request, force bool) 
 		return v, nil
 	}
 	v.action = doRun
+	if came, err := e.pullDeps(ctx, n, req, v.in); err != nil {
+		return nil, err
+	} else if came {
+		return e.decide(ctx, n, req, force)
+	}
 	if err := e.checkRunnable(n, v.in); err != nil {
 		if req.Dry {
 			return v, nil
@@ -113,6 +119,9 @@ func (e *Engine) decideKept(ctx context.Context, n *node, req *Request, v *verdi
 		return nil
 	}
 	v.action = doVerify
+	if req.Pull && !req.Dry && pullable(v.outs) {
+		v.action = doPull
+	}
 	return nil
 }
 
@@ -144,7 +153,7 @@ func (e *Engine) findResult(ctx context.Context, n *node, req *Request, v *verdi
 		for i := range v.outs {
 			entries[i] = v.outs[i].recEntry
 		}
-		if ok, err := e.available(ctx, entries); ok || err != nil {
+		if ok, err := e.obtain(ctx, n, req, entries, v.outs...); ok || err != nil {
 			v.action, v.restore = doRestore, entries
 			return err
 		}
@@ -157,23 +166,20 @@ func (e *Engine) findResult(ctx context.Context, n *node, req *Request, v *verdi
 			// DVC's run cache knows neither; what it has is of another program.
 			return nil
 		}
-		return e.findRun(ctx, n, v)
+		return e.findRun(ctx, n, req, v)
 	}
 	r, err := e.opt.Store.Record(v.key)
 	if err != nil || r == nil {
-		return nil //nolint:nilerr // a record that is absent or damaged is a miss
+		// One that is absent or damaged is a miss.
+		return e.findRemoteRecord(ctx, n, req, v)
 	}
-	entries := make([]cache.Entry, len(n.Outs))
-	for i, o := range n.Outs {
-		for _, ro := range r.Outputs {
-			if ro.Path == o.Path {
-				entries[i] = ro.Entry
-			}
-		}
-	}
-	ok, err := e.available(ctx, entries)
-	if err != nil || !ok {
+	entries := recordEntries(n, r)
+	ok, err := e.obtain(ctx, n, req, entries, v.outs...)
+	if err != nil {
 		return err
+	}
+	if !ok {
+		return e.findRemoteRecord(ctx, n, req, v)
 	}
 	v.action, v.restore, v.log = doRestore, entries, r.Log
 	return nil
@@ -189,7 +195,7 @@ func hasAspect(rs []Reason, a Aspect) bool {
 }
 
 // findRun looks into DVC's run cache.
-func (e *Engine) findRun(ctx context.Context, n *node, v *verdict) error {
+func (e *Engine) findRun(ctx context.Context, n *node, req *Request, v *verdict) error {
 	want, err := e.recordOf(ctx, n, v, nil)
 	if err != nil {
 		return err
@@ -199,28 +205,14 @@ func (e *Engine) findRun(ctx context.Context, n *node, v *verdict) error {
 	}
 	found, err := e.runs.Lookup(want)
 	if err != nil {
-		return nil //nolint:nilerr // an unreadable run cache is a miss
+		found = nil // an unreadable run cache is a miss
 	}
 	for _, s := range found {
-		entries := make([]cache.Entry, len(n.Outs))
-		for i, o := range n.Outs {
-			if entries[i], err = e.cacheEntry(recordedOut(s, o.Def)); err != nil {
-				break
-			}
-		}
-		if err != nil {
-			continue
-		}
-		ok, err := e.available(ctx, entries)
-		if err != nil {
+		if ok, err := e.takeRun(ctx, n, req, v, s); ok || err != nil {
 			return err
 		}
-		if ok {
-			v.action, v.restore = doRestore, entries
-			return nil
-		}
 	}
-	return nil
+	return e.findRemoteRun(ctx, n, req, v, want)
 }
 
 // available reports whether the cache holds all objects of all entries.

@@ -30,6 +30,8 @@ type Options struct {
 	Ignore *project.Ignore
 	// Stages are the Go functions that `flow stage <name>` commands call.
 	Stages *stages.Registry
+	// Remote has the results of others, for requests that pull; nil means none.
+	Remote Remote
 	// Sink receives the events; nil drops them.
 	Sink Sink
 	// Workers bounds parallel hashing; 0 means the number of CPUs.
@@ -71,6 +73,7 @@ type Engine struct {
 	states  *stateStore
 	git     *project.Git // nil outside Git
 
+	remote   remoteState
 	linkOnce sync.Once
 	linked   *linkTable // use links()
 

@@ -28,6 +28,15 @@ func (e *Engine) perform(ctx context.Context, n *node, req *Request, v *verdict)
 		return Skipped, e.storeOutputs(ctx, n, v.outs, true)
 	case doVerify:
 		return Verified, e.verify(ctx, n, req, v)
+	case doPull:
+		ok, err := e.pullOutputs(ctx, n, req, v.outs)
+		if err != nil {
+			return Failed, err
+		}
+		if ok {
+			return Restored, nil
+		}
+		return Verified, e.verify(ctx, n, req, v)
 	case doRestore:
 		err := e.restore(ctx, n, v)
 		var gone *cache.MissingError
@@ -36,6 +45,9 @@ func (e *Engine) perform(ctx context.Context, n *node, req *Request, v *verdict)
 			break
 		}
 		return Restored, err
+	}
+	if req.RequireCached {
+		return Failed, requiredError(v)
 	}
 	return Done, e.run(ctx, n, req, v)
 }

@@ -23,7 +23,7 @@ func (a action) verdict() Verdict {
 	switch a {
 	case doVerify:
 		return Recording
-	case doRestore:
+	case doRestore, doPull:
 		return Cached
 	case doRun:
 		return Stale

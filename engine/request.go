@@ -33,6 +33,10 @@ type Request struct {
 	NoCommit bool
 	// NoRunCache neither reads nor writes records of results.
 	NoRunCache bool
+	// Pull asks the remote for results and data that are not here.
+	Pull bool
+	// RequireCached fails stages that would have to run.
+	RequireCached bool
 	// AllowMissing takes absent data for unchanged.
 	AllowMissing bool
 	// Confirm, if set, is asked before a stage runs.

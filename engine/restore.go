@@ -27,6 +27,9 @@ func (e *Engine) restore(ctx context.Context, n *node, v *verdict) error {
 		if v.restore[i].Digest == o.recEntry.Digest && o.rec != nil {
 			entries[i] = *o.rec
 		}
+		if inPlace(o, v.restore[i]) {
+			continue
+		}
 		if !o.content.missing() && o.content.entry.Digest != v.restore[i].Digest {
 			saved, err := e.savedElsewhere(ctx, o)
 			if err != nil {
@@ -86,7 +89,7 @@ func (e *Engine) verify(ctx context.Context, n *node, req *Request, v *verdict) 
 			return nil
 		}
 		return hintError{fmt.Errorf("missing data 'source': %s", strings.Join(lost, ", ")),
-			"restore it with `flow checkout`, or from where it came"}
+			"restore it with `flow pull` or `flow checkout`, or from where it came"}
 	}
 	if !req.NoCommit {
 		if err := e.storeOutputs(ctx, n, v.outs, true); err != nil {

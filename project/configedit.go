@@ -66,6 +66,31 @@ func (c *Config) Unset(level Level, name string) error {
 	return c.edit(level, section, func(_ string, f *iniFile) ([]byte, error) { return f.unset(section, key) })
 }
 
+// ReplaceRemote gives a remote of a level's file a new URL and no other settings.
+func (c *Config) ReplaceRemote(level Level, name, url string) error {
+	section := parseSectionPath("remote." + name)
+	return c.edit(level, section, func(path string, f *iniFile) ([]byte, error) {
+		s := f.find(section)
+		if s == nil {
+			return nil, missingSection(section)
+		}
+		for _, e := range s.entries {
+			key := strings.ToLower(e.key)
+			if key == "url" {
+				continue
+			}
+			data, err := f.unset(section, key)
+			if err == nil {
+				f, err = parseINI(data)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		return f.set(section, "url", storedPath(filepath.Dir(path), url))
+	})
+}
+
 // RemoveSection removes a whole section, "core" or "remote.name", from the
 // file of a level.
 func (c *Config) RemoveSection(level Level, section string) error {

@@ -198,8 +198,8 @@ func sectionShape(name string, f *Format) shape {
 		return texts("token url repo_url").with(booleans("offline"))
 	case "flow":
 		return shape{
-			"jobs": positive, "checksum_jobs": positive,
-		}.with(booleans("run_cache keep_going lock_wait"), texts("tracking_uri registry_uri token_env"))
+			"jobs": positive, "checksum_jobs": positive, "bandwidth": anyText,
+		}.with(booleans("run_cache keep_going lock_wait pull push_run_cache"), texts("tracking_uri registry_uri token_env"))
 	}
 	return nil
 }

@@ -85,18 +85,49 @@ func (c *RunCache) read(path string) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := yaml12.Parse(path, data)
+	s, err := parseRun(path, data)
 	if err == nil {
-		d := &decoder{doc: doc}
-		var s *Stage
-		if doc.Root == nil {
-			err = errors.New("empty run cache entry")
-		} else if s, err = d.stage(doc.Root), d.errs.Err(); err == nil {
-			return s, nil
-		}
+		return s, nil
 	}
 	_ = os.Remove(path)
 	return nil, fmt.Errorf("corrupted cache file '%s': %w", path, err)
+}
+
+// ParseRun reads an entry of the run cache.
+func ParseRun(data []byte) (*Stage, error) { return parseRun("run cache entry", data) }
+
+func parseRun(name string, data []byte) (*Stage, error) {
+	doc, err := yaml12.Parse(name, data)
+	if err != nil {
+		return nil, err
+	}
+	if doc.Root == nil {
+		return nil, errors.New("empty run cache entry")
+	}
+	d := &decoder{doc: doc}
+	s := d.stage(doc.Root)
+	return s, d.errs.Err()
+}
+
+// SameRun reports whether r is a result of what makes s: see Lookup.
+func SameRun(s, r *Stage) bool { return sameInputs(s, r) }
+
+// Walk calls fn for every entry, with its key, its value and its path.
+func (c *RunCache) Walk(fn func(key, value, path string) error) error {
+	files, err := filepath.Glob(filepath.Join(c.Dir, "??", "*", "*"))
+	if err != nil {
+		return fmt.Errorf("list runs: %w", err)
+	}
+	for _, f := range files {
+		key, value := filepath.Base(filepath.Dir(f)), filepath.Base(f)
+		if !isHash(key) || !isHash(value) {
+			continue
+		}
+		if err := fn(key, value, f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Lookup returns the results of what makes s, newest first; of the outputs of

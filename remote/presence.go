@@ -1,0 +1,140 @@
+package remote
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/flowrepro/flow/cache"
+)
+
+const (
+	// askEach is up to how many objects each is asked for by its own request.
+	askEach = 128
+	// pageSize is how many names one request lists.
+	pageSize = 1000
+	// listWeight is how many questions cost as much as listing a page.
+	listWeight = 3
+)
+
+func sortDigests(ds []cache.Digest) {
+	slices.SortFunc(ds, func(a, b cache.Digest) int { return cmp.Compare(a.String(), b.String()) })
+}
+
+func newestFirst(infos []Info) {
+	slices.SortFunc(infos, func(a, b Info) int {
+		return cmp.Or(b.Modified.Compare(a.Modified), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+// group is the listing that holds a digest: algorithm and first byte.
+type group struct {
+	hash  *cache.Hash
+	first byte
+}
+
+func (g group) prefix() string {
+	const digits = "0123456789abcdef"
+	return objectPrefix(g.hash) + string([]byte{digits[g.first>>4], digits[g.first&15]}) + "/"
+}
+
+// Present returns the sizes of those of the objects ds that the remote has. When
+// few are asked for, each is; when many are, listings of the 256 prefixes that
+// they are spread over tell, unless the remote holds so much more that asking
+// for each is cheaper: what one listing has tells about the others.
+func (t *Transfer) Present(ctx context.Context, ds []cache.Digest) (map[cache.Digest]int64, error) {
+	found := make(map[cache.Digest]int64, len(ds))
+	if len(ds) == 0 {
+		return found, nil
+	}
+	groups := map[group][]cache.Digest{}
+	var order []group
+	for _, d := range ds {
+		g := group{d.Hash(), d.Sum()[0]}
+		if groups[g] == nil {
+			order = append(order, g)
+		}
+		groups[g] = append(groups[g], d)
+	}
+	if len(ds) > askEach {
+		g := order[0]
+		listed, pages, err := t.listGroup(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		if pages*len(order)*listWeight <= len(ds) {
+			return found, t.presentByList(ctx, order, groups, g, listed, found)
+		}
+	}
+	return found, t.presentByStat(ctx, ds, found)
+}
+
+// listGroup lists one prefix.
+func (t *Transfer) listGroup(ctx context.Context, g group) (sizes map[cache.Digest]int64, pages int, err error) {
+	sizes = map[cache.Digest]int64{}
+	n := 0
+	for info, err := range t.Remote.List(ctx, g.prefix()) {
+		if err != nil {
+			return nil, 0, err
+		}
+		n++
+		if d, ok := ParseObjectName(g.hash, info.Name); ok {
+			sizes[d] = info.Size
+		}
+	}
+	return sizes, n/pageSize + 1, nil
+}
+
+func (t *Transfer) presentByList(ctx context.Context, order []group, groups map[group][]cache.Digest,
+	first group, listed map[cache.Digest]int64, found map[cache.Digest]int64,
+) error {
+	var mu sync.Mutex
+	return FirstError(t.each(ctx, "check", len(order), func(ctx context.Context, i int) error {
+		g := order[i]
+		sizes := listed
+		if g != first {
+			var err error
+			if sizes, _, err = t.listGroup(ctx, g); err != nil {
+				return err
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, d := range groups[g] {
+			if size, ok := sizes[d]; ok {
+				found[d] = size
+			}
+		}
+		t.tell(Progress{Checked: int64(len(groups[g]))})
+		return nil
+	}))
+}
+
+func (t *Transfer) presentByStat(ctx context.Context, ds []cache.Digest, found map[cache.Digest]int64) error {
+	var mu sync.Mutex
+	return FirstError(t.each(ctx, "check", len(ds), func(ctx context.Context, i int) error {
+		info, err := t.Remote.Stat(ctx, ObjectName(ds[i]))
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if err == nil {
+			mu.Lock()
+			found[ds[i]] = info.Size
+			mu.Unlock()
+		}
+		t.tell(Progress{Checked: 1})
+		return nil
+	}))
+}
+
+// FirstError replaces the count of failures by the first: a question that cannot
+// be answered ends what it was asked for.
+func FirstError(err error) error {
+	var te *TransferError
+	if errors.As(err, &te) && len(te.Errs) > 0 {
+		return te.Errs[0]
+	}
+	return err
+}

@@ -1,0 +1,369 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/flowrepro/flow/cache"
+)
+
+// Record is a record of a result on its way: its name, its bytes, and what must
+// be there before it.
+type Record struct {
+	Name  string
+	Data  []byte
+	Needs []cache.Digest
+}
+
+// Push sends what the remote does not have: files, then the manifests of
+// directories all of whose members are there, then records all of whose objects
+// are. It tries everything that can be tried; the result is complete also with
+// an error.
+func (t *Transfer) Push(ctx context.Context, items []Item, records []Record) (Result, error) {
+	var sum Result
+	before, _, err := t.marked(ctx)
+	for err == nil {
+		var res Result
+		res, err = t.push(ctx, items, records)
+		sum.Objects += res.Objects
+		sum.Bytes += res.Bytes
+		sum.Records += res.Records
+		sum.Missing = res.Missing
+		if err != nil {
+			break
+		}
+		var after marker
+		if after, err = t.waitCollected(ctx); err != nil || after == before {
+			break
+		}
+		before = after
+	}
+	return sum, err
+}
+
+// collectPoll is how often a push looks whether a garbage collection is over.
+const collectPoll = time.Second
+
+// waitCollected returns the marker once no garbage collection is at work.
+func (t *Transfer) waitCollected(ctx context.Context) (marker, error) {
+	for {
+		m, running, err := t.marked(ctx)
+		if err != nil || !running {
+			return m, err
+		}
+		if err := sleep(ctx, collectPoll); err != nil {
+			return m, err
+		}
+	}
+}
+
+func (t *Transfer) push(ctx context.Context, items []Item, records []Record) (Result, error) {
+	p := &push{t: t, w: newWanted(), there: map[cache.Digest]bool{}}
+	for _, it := range items {
+		if err := p.add(it); err != nil {
+			return Result{}, err
+		}
+	}
+	if err := p.survey(ctx); err != nil {
+		return Result{}, err
+	}
+	err := p.send(ctx, p.files)
+	var failed *TransferError
+	if err != nil && !errors.As(err, &failed) {
+		return p.result(), err
+	}
+	dirs := p.complete()
+	if err := p.and(&failed, p.send(ctx, dirs)); err != nil {
+		return p.result(), err
+	}
+	if err := p.and(&failed, p.sendRecords(ctx, records)); err != nil {
+		return p.result(), err
+	}
+	if failed != nil {
+		return p.result(), failed
+	}
+	return p.result(), nil
+}
+
+// push is one Push in progress.
+type push struct {
+	t *Transfer
+	w *wanted
+
+	mu    sync.Mutex
+	there map[cache.Digest]bool // is on the remote now
+	files []cache.Digest        // to send
+	lost  []cache.Digest        // on neither side
+
+	objects, bytes, records atomic.Int64
+}
+
+func (p *push) result() Result {
+	return Result{
+		Objects: int(p.objects.Load()), Bytes: p.bytes.Load(), Records: int(p.records.Load()), Missing: sortedMissing(p.lost),
+	}
+}
+
+// and joins failures of single objects; any other error is returned.
+func (p *push) and(failed **TransferError, err error) error {
+	var more *TransferError
+	if !errors.As(err, &more) {
+		return err
+	}
+	if *failed == nil {
+		*failed = more
+		return nil
+	}
+	(*failed).Failed += more.Failed
+	(*failed).Errs = append((*failed).Errs, more.Errs...)
+	return nil
+}
+
+func (p *push) add(it Item) error {
+	if !it.Entry.Digest.IsDir() {
+		p.w.file(it.Entry.Digest, -1)
+		return nil
+	}
+	m, err := p.t.Cache.Manifest(it.Entry.Digest)
+	if errors.Is(err, cache.ErrNotFound) {
+		// What its members are is not known here; the remote may have them.
+		p.w.dirs = append(p.w.dirs, wantedDir{digest: it.Entry.Digest})
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.w.dir(it, m)
+	return nil
+}
+
+// survey finds out what is to be sent.
+func (p *push) survey(ctx context.Context) error {
+	all := make([]cache.Digest, 0, len(p.w.files)+len(p.w.dirs))
+	all = append(all, p.w.files...)
+	for _, d := range p.w.dirs {
+		if _, ok := p.w.seen[d.digest]; !ok {
+			p.w.seen[d.digest] = struct{}{}
+			all = append(all, d.digest)
+		}
+	}
+	sizes, err := p.t.Present(ctx, all)
+	if err != nil {
+		return err
+	}
+	var bytes int64
+	for _, d := range all {
+		theirs, there := sizes[d]
+		ours, here := p.t.Cache.SizeOf(d)
+		switch {
+		case there && (!here || ours == theirs):
+			p.there[d] = true
+		case !here:
+			p.lost = append(p.lost, d)
+		case !d.IsDir():
+			p.files = append(p.files, d)
+			bytes += ours
+		}
+	}
+	p.t.tell(Progress{MoreObjects: int64(len(p.files)), MoreBytes: bytes})
+	return nil
+}
+
+// complete returns the manifests that may be sent now: those of directories
+// with all members on the remote that were asked for. Who asks for a part means
+// to share it, and it cannot be found without the manifest; that is what DVC
+// does too.
+func (p *push) complete() []cache.Digest {
+	var list []cache.Digest
+	var bytes int64
+	seen := map[cache.Digest]bool{}
+	for _, d := range p.w.dirs {
+		size, here := p.t.Cache.SizeOf(d.digest)
+		if p.there[d.digest] || seen[d.digest] || !here || !p.all(d.members) {
+			continue
+		}
+		seen[d.digest] = true
+		list = append(list, d.digest)
+		bytes += size
+	}
+	p.t.tell(Progress{MoreObjects: int64(len(list)), MoreBytes: bytes})
+	return list
+}
+
+func (p *push) all(ds []cache.Digest) bool {
+	for _, d := range ds {
+		if !p.there[d] {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *push) send(ctx context.Context, list []cache.Digest) error {
+	return p.t.each(ctx, "upload", len(list), func(ctx context.Context, i int) error {
+		n, err := p.t.sendObject(ctx, list[i])
+		if err != nil {
+			return err
+		}
+		p.mu.Lock()
+		p.there[list[i]] = true
+		p.mu.Unlock()
+		p.objects.Add(1)
+		p.bytes.Add(n)
+		p.t.tell(Progress{Objects: 1})
+		return nil
+	})
+}
+
+func (p *push) sendRecords(ctx context.Context, records []Record) error {
+	members := map[cache.Digest][]cache.Digest{}
+	for _, d := range p.w.dirs {
+		if d.whole {
+			members[d.digest] = d.members
+		}
+	}
+	var ready []Record
+	for _, r := range records {
+		all := p.all(r.Needs)
+		for _, d := range r.Needs {
+			if ms, known := members[d]; d.IsDir() {
+				all = all && known && p.all(ms)
+			}
+		}
+		if all {
+			ready = append(ready, r)
+		}
+	}
+	return p.t.each(ctx, "upload", len(ready), func(ctx context.Context, i int) error {
+		_, err := p.t.Remote.Stat(ctx, ready[i].Name)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if err := p.t.Remote.Put(ctx, ready[i].Name, Bytes(ready[i].Data)); err != nil {
+			return err
+		}
+		p.records.Add(1)
+		return nil
+	})
+}
+
+// smallObject is up to what size an object is read into memory and verified
+// there before it is sent, or before it is stored.
+const smallObject = 1 << 20
+
+// sendObject sends one object of the cache, which is verified on the way.
+func (t *Transfer) sendObject(ctx context.Context, d cache.Digest) (int64, error) {
+	f, err := t.Cache.Open(d)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	fi, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	var body Body
+	if fi.Size() <= smallObject {
+		data := make([]byte, fi.Size())
+		if _, err := io.ReadFull(f, data); err != nil {
+			return 0, fmt.Errorf("read object %s: %w", d, err)
+		}
+		h := d.Hash().New()
+		h.Write(data)
+		if cache.NewDigest(d.Hash(), h.Sum(nil), d.IsDir()) != d {
+			return 0, t.Cache.Quarantine(d)
+		}
+		body = Bytes(data)
+	} else {
+		body = newObjectBody(f, d, fi.Size())
+	}
+	if t.Progress != nil {
+		body = &toldBody{Body: body, tell: t.tell}
+	}
+	err = t.Remote.Put(ctx, ObjectName(d), body)
+	if errors.Is(err, errDamaged) {
+		return 0, t.Cache.Quarantine(d)
+	}
+	return fi.Size(), err
+}
+
+// objectBody is an object of the cache as a Body that verifies itself. Its
+// digest is computed while it is read, as long as that is from front to back.
+type objectBody struct {
+	f    *os.File
+	d    cache.Digest
+	size int64
+
+	mu sync.Mutex
+	h  hash.Hash
+	at int64 // bytes hashed
+}
+
+// errDamaged says that an object is not what its name says.
+var errDamaged = errors.New("the object in the cache is damaged")
+
+func newObjectBody(f *os.File, d cache.Digest, size int64) *objectBody {
+	return &objectBody{f: f, d: d, size: size, h: d.Hash().New()}
+}
+
+func (b *objectBody) Size() int64 { return b.size }
+
+func (b *objectBody) ReadAt(p []byte, off int64) (int, error) {
+	n, err := b.f.ReadAt(p, off)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if off == b.at {
+		b.h.Write(p[:n])
+		b.at += int64(n)
+	}
+	return n, err
+}
+
+func (b *objectBody) Check() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.at < b.size {
+		// It was read in another order, or not all of it.
+		if _, err := io.Copy(b.h, io.NewSectionReader(b.f, b.at, b.size-b.at)); err != nil {
+			return err
+		}
+		b.at = b.size
+	}
+	if cache.NewDigest(b.d.Hash(), b.h.Sum(nil), b.d.IsDir()) != b.d {
+		return errDamaged
+	}
+	return nil
+}
+
+// toldBody tells how much of it has been read: the furthest byte, so that what
+// is read again does not count twice.
+type toldBody struct {
+	Body
+	tell func(Progress)
+	far  atomic.Int64
+}
+
+func (b *toldBody) ReadAt(p []byte, off int64) (int, error) {
+	n, err := b.Body.ReadAt(p, off)
+	for end := off + int64(n); ; {
+		far := b.far.Load()
+		if end <= far {
+			break
+		}
+		if b.far.CompareAndSwap(far, end) {
+			b.tell(Progress{Bytes: end - far})
+			break
+		}
+	}
+	return n, err
+}
