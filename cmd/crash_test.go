@@ -86,7 +86,7 @@ func killCases() []killCase {
 // transferKillCases are those with a remote, a directory of the project.
 func transferKillCases() []killCase {
 	const (
-		makeData = `mkdir -p data/sub && i=0 && while [ $i -lt 150 ]; do echo $i > data/$i; echo x$i > data/sub/$i; i=$((i+1)); done
+		makeData = `mkdir -p data/sub && i=0 && while [ $i -lt 50 ]; do echo $i > data/$i; echo x$i > data/sub/$i; i=$((i+1)); done
 			head -c 6000000 /dev/zero > data/big`
 		empty = `rm -rf .flow/cache .dvc/cache data many [abc].txt upper.txt`
 	)
@@ -107,18 +107,19 @@ func transferKillCases() []killCase {
 
 // TestKilledTransfers is TestKilled for remotes: besides, what a push has put
 // there must be whole at any moment.
-func TestKilledTransfers(t *testing.T) { killAll(t, transferKillCases()) }
+func TestKilledTransfers(t *testing.T) { killAll(t, transferKillCases(), 12) }
 
 // TestKilled kills flow at random moments of what it does. Each time the lock
 // must be whole, the cache must verify, and the same command, run again, must
 // end with the very files that it leaves when nothing disturbs it.
-func TestKilled(t *testing.T) { killAll(t, killCases()) }
+func TestKilled(t *testing.T) { killAll(t, killCases(), 24) }
 
-func killAll(t *testing.T, cases []killCase) {
+// killAll kills the cases as often as killsVar says, usual times without it.
+func killAll(t *testing.T, cases []killCase, usual int) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the stages are written for a POSIX shell")
 	}
-	kills := 24
+	kills := usual
 	if v := os.Getenv(killsVar); v != "" {
 		n, err := strconv.Atoi(v)
 		if err != nil || n < 1 {
@@ -126,7 +127,7 @@ func killAll(t *testing.T, cases []killCase) {
 		}
 		kills = n
 	} else if testing.Short() {
-		kills = 16
+		kills = min(kills, 16)
 	}
 	seed := *killSeed
 	if seed == 0 {

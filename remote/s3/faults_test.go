@@ -108,6 +108,20 @@ func sometimes(every int64, match func(*http.Request) bool, f remotetest.Fault) 
 	}
 }
 
+// firstOfEach injects a fault into the first request that matches of every object.
+func firstOfEach(match func(*http.Request) bool, f remotetest.Fault) func(*http.Request) remotetest.Fault {
+	var seen sync.Map
+	return func(r *http.Request) remotetest.Fault {
+		if !match(r) {
+			return nil
+		}
+		if _, again := seen.LoadOrStore(r.URL.Path, true); again {
+			return nil
+		}
+		return f
+	}
+}
+
 // burst injects a fault into the first few of every so many requests.
 func burst(length, every int64, f remotetest.Fault) func(*http.Request) remotetest.Fault {
 	var n atomic.Int64
@@ -137,8 +151,8 @@ func TestPassingFaults(t *testing.T) {
 		{"resets before", sometimes(4, nil, remotetest.ResetBefore), sometimes(4, nil, remotetest.ResetBefore)},
 		{"resets after", sometimes(4, puts, remotetest.ResetAfter), sometimes(4, gets, remotetest.ResetAfter)},
 		{"resets in the middle", nil, sometimes(3, gets, remotetest.ResetMid)},
-		{"truncated", nil, sometimes(5, gets, remotetest.Truncate)},
-		{"corrupted", sometimes(4, puts, remotetest.CorruptUpload), sometimes(5, gets, remotetest.Corrupt)},
+		{"truncated", nil, firstOfEach(gets, remotetest.Truncate)},
+		{"corrupted", firstOfEach(puts, remotetest.CorruptUpload), firstOfEach(gets, remotetest.Corrupt)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
