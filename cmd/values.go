@@ -201,8 +201,8 @@ func plainValue(v any) any {
 }
 
 // changesTable has DVC's columns. With numeric it has the differences.
-func changesTable(list []change, title, old, new string, numeric, noPath bool, precision int) table {
-	t := table{head: []string{title, old, new}}
+func changesTable(list []change, title, before, after string, numeric, noPath bool, precision int) table {
+	t := table{head: []string{title, before, after}}
 	if numeric {
 		t.head = append(t.head, "Change")
 	}

@@ -165,8 +165,6 @@ type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
-func spaced(s string) []string { return strings.Fields(strings.ToLower(strings.Trim(s, ".,!?"))) }
-
 func TestExcerptHasTheWeights(t *testing.T) {
 	text := "This is<br />Not bad, no: GOOD!"
 	at := func(word string, weight float64) Part {
