@@ -199,7 +199,7 @@ func sectionShape(name string, f *Format) shape {
 	case "flow":
 		return shape{
 			"jobs": positive, "checksum_jobs": positive,
-		}.with(booleans("run_cache keep_going lock_wait"))
+		}.with(booleans("run_cache keep_going lock_wait"), texts("tracking_uri registry_uri token_env"))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -98,7 +99,10 @@ func (h *holder) load(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	h.current.Store(l)
+	if h.current.Swap(l) != nil {
+		// The one before is as large; it goes once its requests are answered.
+		debug.FreeOSMemory()
+	}
 	if h.remember != "" {
 		if err := remember(h.remember, dir, l, h.source.String()); err != nil {
 			h.log.Warn("model not remembered", "error", err.Error())
