@@ -157,13 +157,15 @@ func (c *call) contentType() (string, map[string]string) {
 	return t, params
 }
 
-// wantJSON makes sure that the body is JSON. One without a type is believed to be.
+// wantJSON makes sure that the body may be JSON. One without a type, or with that
+// which curl gives every body, is believed to be.
 func (c *call) wantJSON() error {
+	header := c.r.Header.Get("Content-Type")
 	switch t, _ := c.contentType(); {
-	case t == "application/json", t == "" && c.r.Header.Get("Content-Type") == "", strings.HasSuffix(t, "+json"):
+	case header == "", t == "application/json", t == "application/x-www-form-urlencoded", t == "text/plain", strings.HasSuffix(t, "+json"):
 		return nil
 	}
-	return unsupported(c.r.Header.Get("Content-Type"), "application/json")
+	return unsupported(header, "application/json")
 }
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}

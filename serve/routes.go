@@ -19,7 +19,6 @@ type route struct {
 	scores, quiet bool
 
 	counters sync.Map // of seen{method, status}
-	latency  prometheus.Observer
 }
 
 func (s *Server) routeTable() []*route {
@@ -71,23 +70,27 @@ type seen struct {
 	status int
 }
 
-type pair struct{ requests, responses prometheus.Counter }
+type counters struct {
+	requests, responses prometheus.Counter
+	latency             prometheus.Observer
+}
 
 // observe counts a request. It looks the counters up once for each method and
 // status.
 func (rt *route) observe(m *metrics, method string, status int, took time.Duration) {
 	v, ok := rt.counters.Load(seen{method, status})
 	if !ok {
-		v = pair{
+		v = counters{
 			m.requests.WithLabelValues(method, rt.endpoint()),
 			m.responses.WithLabelValues(rt.endpoint(), strconv.Itoa(status)),
+			m.latency.WithLabelValues(rt.endpoint()),
 		}
 		rt.counters.Store(seen{method, status}, v)
 	}
-	p := v.(pair) //nolint:errcheck,forcetypeassert // the map has nothing else
+	p := v.(counters) //nolint:errcheck,forcetypeassert // the map has nothing else
 	p.requests.Inc()
 	p.responses.Inc()
-	rt.latency.Observe(took.Seconds())
+	p.latency.Observe(took.Seconds())
 }
 
 // mux makes the routes of the public address.
@@ -95,16 +98,13 @@ func (s *Server) mux() (http.Handler, []*route) {
 	mux := http.NewServeMux()
 	table := s.routeTable()
 	for _, rt := range table {
-		if !rt.quiet {
-			rt.latency = s.metrics.latency.WithLabelValues(rt.endpoint())
-		}
 		mux.HandleFunc(rt.method+" "+rt.pattern, func(w http.ResponseWriter, r *http.Request) {
 			s.serve(rt, w.(*recorder), r) //nolint:errcheck,forcetypeassert // made below
 		})
 	}
 	// What no route answers, the multiplexer does: 404, 405 with Allow, or a
 	// redirection to the clean path. It is counted without its path.
-	other := &route{pattern: "other", latency: s.metrics.latency.WithLabelValues("other")}
+	other := &route{pattern: "other"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := &recorder{ResponseWriter: w}
 		start := time.Now()

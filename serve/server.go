@@ -199,3 +199,12 @@ func (s *Server) Serve(ctx context.Context, now <-chan struct{}) error {
 	}
 	return fault
 }
+
+// Routes lists the routes of the public address, as "GET /path".
+func (s *Server) Routes() []string {
+	list := make([]string, len(s.routes))
+	for i, rt := range s.routes {
+		list[i] = rt.method + " " + rt.endpoint()
+	}
+	return list
+}
