@@ -110,13 +110,13 @@ func (s *sources) resolver() (*track.Resolver, error) {
 	return &track.Resolver{Store: s.tracking.Store, Base: s.tracking.root, Cache: s.state}, nil
 }
 
-// memory names the file that remembers the last good model of a source. A
-// directory needs none.
+// memory names the file that remembers the last good model of a source, which is
+// an address in one registry. A directory needs none.
 func (s *sources) memory(source serve.Source) string {
 	if _, ok := source.(serve.Directory); ok {
 		return ""
 	}
-	sum := blake3.Sum256([]byte(source.String()))
+	sum := blake3.Sum256([]byte(s.tracking.Location() + " " + source.String()))
 	return filepath.Join(s.state, "serve-"+hex.EncodeToString(sum[:8])+".json")
 }
 

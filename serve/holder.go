@@ -58,7 +58,7 @@ func (h *holder) refresh(ctx context.Context) (changed bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	changed, err = h.load(ctx)
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return changed, ctx.Err()
 	}
 	previous := h.status.Swap(&status{time.Now(), err})

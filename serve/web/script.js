@@ -3,6 +3,7 @@
   const form = document.getElementById("form"), text = document.getElementById("text");
   const button = document.getElementById("send"), result = document.getElementById("result");
   let running = null;
+  document.getElementById("hint").hidden = false;
   const show = (message) => {
     const box = document.createElement("div"), line = document.createElement("p");
     box.className = "result fault";
