@@ -35,11 +35,13 @@ type page struct {
 }
 
 func newPage() (*page, error) {
-	t, err := template.New("page").Parse(pageSource)
+	// The parts that never change are put in once.
+	fill := strings.NewReplacer("{{.Style}}", styleSource, "{{.Script}}", scriptSource)
+	t, err := template.New("page").Parse(fill.Replace(pageSource))
 	if err != nil {
 		return nil, fmt.Errorf("parse page: %w", err)
 	}
-	d, err := template.New("docs").Parse(docsSource)
+	d, err := template.New("docs").Parse(fill.Replace(docsSource))
 	if err != nil {
 		return nil, fmt.Errorf("parse page of the API: %w", err)
 	}
@@ -57,8 +59,6 @@ func sourceHash(s string) string {
 
 // pageData is what the page shows.
 type pageData struct {
-	Style  template.CSS
-	Script template.JS
 	Text   string
 	Fault  string
 	Result *pageResult
@@ -70,14 +70,13 @@ type pageResult struct {
 	Confidence             float64
 	Positive, Negative     string
 	Words                  []pageWord
-	Pieces                 []piece
+	// Marked is the review with its words marked, written here because there
+	// are hundreds of them.
+	Marked template.HTML
 }
 
 // pageWord is a word that decided, all its places together.
 type pageWord struct{ Text, Class, Weight string }
-
-// piece is a part of the review; Class is "" for what has no weight to speak of.
-type piece struct{ Text, Class string }
 
 // pageWords is the number of words that are listed.
 const pageWords = 10
@@ -93,12 +92,14 @@ func newResult(text string, e model.Explanation, classes [2]string) *pageResult 
 		most = max(most, math.Abs(s.Weight))
 	}
 	at := 0
+	var marked strings.Builder
 	add := func(text, class string) {
-		if n := len(r.Pieces); n > 0 && r.Pieces[n-1].Class == "" && class == "" {
-			r.Pieces[n-1].Text += text
-		} else if text != "" {
-			r.Pieces = append(r.Pieces, piece{text, class})
+		text = template.HTMLEscapeString(text)
+		if class == "" {
+			marked.WriteString(text)
+			return
 		}
+		marked.WriteString(`<mark class="` + class + `">` + text + `</mark>`)
 	}
 	sums := map[string]float64{}
 	var order []string
@@ -114,6 +115,7 @@ func newResult(text string, e model.Explanation, classes [2]string) *pageResult 
 		sums[key] += s.Weight
 	}
 	add(text[at:], "")
+	r.Marked = template.HTML(marked.String()) //nolint:gosec // all of the text is escaped above
 	r.Words = heaviest(order, sums, pageWords)
 	return r
 }
@@ -166,7 +168,6 @@ func signed(w float64) string {
 }
 
 func (c *call) renderPage(status int, data pageData) {
-	data.Style, data.Script = template.CSS(styleSource), template.JS(scriptSource) //nolint:gosec // both are the program's own
 	if l := c.s.main.current.Load(); c.model != nil {
 		m := c.model.json()
 		data.Model = &m
