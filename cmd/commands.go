@@ -33,6 +33,7 @@ func (a *app) commands() []*cobra.Command {
 		a.reproCommand(),
 		a.rootDirCommand(),
 		a.runsCommand(),
+		a.serveCommand(),
 		a.stageCommand(),
 		a.statusCommand(),
 		a.unfreezeCommand(),

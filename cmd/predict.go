@@ -3,6 +3,7 @@ package cmd
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowrepro/flow/stages/model"
+	"github.com/flowrepro/flow/track"
 )
 
 type predictFlags struct {
@@ -26,7 +28,8 @@ func (a *app) predictCommand() *cobra.Command {
 		Short: "Score texts with a trained model",
 		Long: `Print the label and its probability for each text, in the order of the input.
 
-The model is the directory that training wrote. Texts come from a file, from
+The model is the directory that training wrote, or an address in the registry such
+as models:/sentiment@production. Texts come from a file, from
 standard input (-, or no file), or from --text. A file ending in .csv or .tsv has
 its texts in the column "review" or "text", or in its only one, or in that which
 --column names; one ending in .jsonl or .ndjson has an object a line with such a
@@ -106,9 +109,20 @@ func (a *app) predict(ctx context.Context, f *predictFlags, args []string, given
 	return err
 }
 
-// openModel opens the model that an argument names: a directory. Briefly says
-// that it is used once.
-func (a *app) openModel(_ context.Context, name string, briefly bool) (*model.Model, error) {
+// openModel opens the model that an argument names: a directory, or an address
+// in the registry. Briefly says that it is used once.
+func (a *app) openModel(ctx context.Context, name string, briefly bool) (m *model.Model, err error) {
+	if u, uriErr := track.ParseModelURI(name); uriErr == nil && !u.Local() {
+		s := a.sources("")
+		defer func() { err = errors.Join(err, s.close()) }()
+		r, err := s.resolver()
+		if err != nil {
+			return nil, err
+		}
+		if name, _, err = r.Load(ctx, name); err != nil {
+			return nil, err
+		}
+	}
 	if briefly {
 		return model.OpenMapped(name)
 	}

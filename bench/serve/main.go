@@ -1,0 +1,276 @@
+// Command serve measures flow serve under load beside a Flask app under Gunicorn
+// that does the same: the same cleaning, the same model in scikit-learn, a page
+// and metrics (app.py); and beside MLflow's scoring server for batches. One
+// server at a time runs, and shares the machine with the load.
+//
+// FLOW_BENCH_FLOW is flow, FLOW_BENCH_PYTHON a Python with scikit-learn, NLTK,
+// Flask, Gunicorn and MLflow; without it only flow is measured. The reviews are
+// those of FLOW_BENCH_IMDB or ../shared/data/imdb, WordNet's files in -wordnet.
+package main
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/flowrepro/flow/bench/measure"
+	"github.com/flowrepro/flow/stages/features"
+	"github.com/flowrepro/flow/stages/linear"
+	"github.com/flowrepro/flow/stages/model"
+	"github.com/flowrepro/flow/stages/text"
+)
+
+var (
+	during      = flag.Duration("for", 10*time.Second, "how long each load lasts")
+	connections = flag.Int("connections", 8, "connections of a load")
+	wordnet     = flag.String("wordnet", "/usr/share/wordnet", "the directory of WordNet's files")
+	batch       = flag.Int("batch", 100, "texts of a batch")
+	served      = flag.String("model", "", "also serve the model in this `directory`, without a peer")
+	mlflow      = flag.Bool("mlflow", true, "measure MLflow's scoring server")
+)
+
+func main() {
+	flag.Parse()
+	if err := run(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "serve:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	flow, ok := measure.Tool("FLOW_BENCH_FLOW", "flow")
+	if !ok {
+		return fmt.Errorf("flow is not on the PATH (run bench/run)")
+	}
+	data := os.Getenv("FLOW_BENCH_IMDB")
+	if data == "" {
+		data = filepath.Join("..", "shared", "data", "imdb")
+	}
+	tmp, err := os.MkdirTemp("", "flow-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(tmp) }()
+	if _, err := os.Stat(*wordnet); err != nil {
+		*wordnet = ""
+	}
+	dir := filepath.Join(tmp, "model")
+	if err := train(ctx, filepath.Join(data, "train.csv.gz"), dir); err != nil {
+		return err
+	}
+	texts, _, err := reviews(filepath.Join(data, "dev.csv.gz"))
+	if err != nil {
+		return err
+	}
+	if len(texts) < 2000+*batch {
+		return fmt.Errorf("%d reviews, want more", len(texts))
+	}
+	size := 0
+	for _, t := range texts[:2000] {
+		size += len(t)
+	}
+	fmt.Printf("%s\n%d connections, %s each, reviews of %d bytes on average, the load on the same machine\n\n", measure.Machine(), *connections, *during, size/2000)
+
+	b := &bench{ctx: ctx, texts: texts, tmp: tmp}
+	b.header()
+	if err := b.flow("flow", flow, dir); err != nil {
+		return err
+	}
+	if *served != "" {
+		if err := b.flow("flow, "+filepath.Base(*served), flow, *served); err != nil {
+			return err
+		}
+	}
+	if python, ok := measure.Tool("FLOW_BENCH_PYTHON", "python3"); ok && os.Getenv("FLOW_BENCH_PYTHON") != "" {
+		if err := b.flask(python); err != nil {
+			return err
+		}
+		if *mlflow {
+			if err := b.mlflow(python, dir); err != nil {
+				return err
+			}
+		}
+	} else {
+		fmt.Fprintln(os.Stderr, "no peers: set FLOW_BENCH_PYTHON to a Python that has them")
+	}
+	b.table.Render()
+	return nil
+}
+
+// bench measures one server after the other.
+type bench struct {
+	ctx   context.Context
+	texts []string
+	tmp   string
+	table table.Writer
+}
+
+func (b *bench) header() {
+	b.table = table.NewWriter()
+	b.table.SetOutputMirror(os.Stdout)
+	b.table.SetStyle(table.StyleLight)
+	b.table.AppendHeader(table.Row{"server", "request", "requests/s", "CPU a request", "p50", "p99", "p99 at half", "failed", "memory"})
+}
+
+// measure runs a job at full load and at half of that.
+func (b *bench) measure(name, what string, p *process, j job) {
+	j.url = p.addr + j.url
+	load(b.ctx, j, *connections, 0, time.Second, p.cpu) // warm
+	full := load(b.ctx, j, *connections, 0, *during, p.cpu)
+	half := load(b.ctx, j, *connections, full.rate/2, *during, p.cpu)
+	b.table.AppendRow(table.Row{
+		name, what, fmt.Sprintf("%.0f", full.rate), measure.Duration(full.cpu), measure.Duration(full.p50), measure.Duration(full.p99),
+		measure.Duration(half.p99), full.failed + half.failed, measure.Bytes(p.memory()),
+	})
+}
+
+func (b *bench) form() job {
+	j := job{url: "/predict", kind: "application/x-www-form-urlencoded", texts: 1}
+	for _, t := range b.texts[:2000] {
+		j.bodies = append(j.bodies, []byte(url.Values{"text": {t}}.Encode()))
+	}
+	return j
+}
+
+func (b *bench) api() job {
+	j := job{url: "/api/v1/predict", kind: "application/json", texts: 1}
+	for _, t := range b.texts[:2000] {
+		data, _ := json.Marshal(map[string]string{"text": t})
+		j.bodies = append(j.bodies, data)
+	}
+	return j
+}
+
+func (b *bench) invocations() job {
+	j := job{url: "/invocations", kind: "application/json", texts: *batch}
+	for i := range 20 {
+		data, _ := json.Marshal(map[string]any{"inputs": b.texts[i*50 : i*50+*batch]})
+		j.bodies = append(j.bodies, data)
+	}
+	return j
+}
+
+func (b *bench) batchName() string { return fmt.Sprintf("/invocations of %d", *batch) }
+
+func (b *bench) flow(name, flow, dir string) error {
+	p, err := startServer(b.ctx, "/readyz", nil, flow, "serve", "--model", dir, "--address", "127.0.0.1:PORT", "--log", "json")
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	b.measure(name, "/predict, the page", p, b.form())
+	b.measure(name, "/api/v1/predict", p, b.api())
+	b.measure(name, b.batchName(), p, b.invocations())
+	return nil
+}
+
+func (b *bench) flask(python string) error {
+	stop, err := filepath.Abs(filepath.Join("stages", "text", "lists", "nltk.txt"))
+	if err != nil {
+		return err
+	}
+	env := []string{"MODEL=" + filepath.Join(b.tmp, "model.json"), "STOP_WORDS=" + stop, "WORDNET=" + *wordnet}
+	p, err := startServer(b.ctx, "/", env, python, "-m", "gunicorn", "--chdir", filepath.Join("bench", "serve"), "-w", "1", "-b", "127.0.0.1:PORT", "app:app")
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	b.measure("Flask, Gunicorn", "/predict, the page", p, b.form())
+	return nil
+}
+
+func (b *bench) mlflow(python, dir string) error {
+	// MLflow starts its server by names that it looks for on the path.
+	env := []string{"PATH=" + filepath.Dir(python) + string(os.PathListSeparator) + os.Getenv("PATH")}
+	p, err := startServer(b.ctx, "/ping", env, python, "-m", "mlflow", "models", "serve", "-m", dir, "-p", "PORT", "-h", "127.0.0.1", "--env-manager", "local")
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	b.measure("MLflow", b.batchName(), p, b.invocations())
+	return nil
+}
+
+// train makes the model that all serve, once as flow's directory and once as
+// what app.py reads.
+func train(ctx context.Context, file, dir string) error {
+	texts, labels, err := reviews(file)
+	if err != nil {
+		return err
+	}
+	cleaning := text.Default()
+	cleaning.Lemmas = *wordnet != ""
+	cleaner, err := text.New(cleaning)
+	if err != nil {
+		return err
+	}
+	if texts, err = cleaner.All(ctx, texts, 0, nil); err != nil {
+		return err
+	}
+	c := features.DefaultConfig()
+	c.Lowercase, c.MaxFeatures = false, 20_000
+	union, x, err := features.FitUnion(ctx, features.UnionConfig{{Name: "terms", Config: c}}, texts, 0, nil)
+	if err != nil {
+		return err
+	}
+	o := linear.DefaultOptions()
+	o.MaxIter = 10
+	r, err := linear.Fit(ctx, x, labels, o)
+	if err != nil {
+		return err
+	}
+	parts := model.Parts{
+		Features: model.Features{Cleaning: cleaning, Union: union},
+		Classes:  [2]string{"negative", "positive"}, Coef: r.Coef, Intercept: r.Intercept, Example: "A wonderful, moving film.",
+	}
+	if _, err := model.Write(ctx, dir, parts); err != nil {
+		return err
+	}
+	export := struct {
+		Vocabulary []string  `json:"vocabulary"`
+		Coef       []float64 `json:"coef"`
+		Intercept  float64   `json:"intercept"`
+	}{Coef: r.Coef, Intercept: r.Intercept}
+	for i := range r.Coef {
+		_, term := union.Feature(int32(i))
+		export.Vocabulary = append(export.Vocabulary, term)
+	}
+	data, err := json.Marshal(export)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(filepath.Dir(dir), "model.json"), data, 0o600)
+}
+
+func reviews(path string) (texts []string, labels []int, err error) {
+	f, err := os.Open(path) //nolint:gosec // the data the user has
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = f.Close() }()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, nil, err
+	}
+	records, err := csv.NewReader(z).ReadAll()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, r := range records[1:] {
+		label := 0
+		if r[1] == "positive" {
+			label = 1
+		}
+		texts, labels = append(texts, r[0]), append(labels, label)
+	}
+	return texts, labels, nil
+}

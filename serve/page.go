@@ -1,0 +1,290 @@
+package serve
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed" // the page
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/flowrepro/flow/stages/model"
+)
+
+var (
+	//go:embed web/page.html
+	pageSource string
+	//go:embed web/docs.html
+	docsSource string
+	//go:embed web/style.css
+	styleSource string
+	//go:embed web/script.js
+	scriptSource string
+)
+
+// page is the page for people. It loads nothing from anywhere: its style and
+// its script are in it, and the policy allows no other.
+type page struct {
+	template, docs *template.Template
+	policy         string
+	document       []byte // of docs, made once
+}
+
+func newPage() (*page, error) {
+	// The parts that never change are put in once.
+	fill := strings.NewReplacer("{{.Style}}", styleSource, "{{.Script}}", scriptSource)
+	t, err := template.New("page").Parse(fill.Replace(pageSource))
+	if err != nil {
+		return nil, fmt.Errorf("parse page: %w", err)
+	}
+	d, err := template.New("docs").Parse(fill.Replace(docsSource))
+	if err != nil {
+		return nil, fmt.Errorf("parse page of the API: %w", err)
+	}
+	p := &page{template: t, docs: d}
+	p.policy = "default-src 'none'; style-src " + sourceHash(styleSource) + "; script-src " + sourceHash(scriptSource) +
+		"; connect-src 'self'; form-action 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+	p.document, err = renderDocs(d)
+	return p, err
+}
+
+func sourceHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// pageData is what the page shows.
+type pageData struct {
+	Text   string
+	Fault  string
+	Result *pageResult
+	Model  *modelJSON
+}
+
+type pageResult struct {
+	Verdict, Side, Percent string
+	Confidence             float64
+	Positive, Negative     string
+	Words                  []pageWord
+	// Marked is the review with its words marked, written here because there
+	// are hundreds of them.
+	Marked template.HTML
+}
+
+// pageWord is a word that decided, all its places together.
+type pageWord struct{ Text, Class, Weight string }
+
+// pageWords is the number of words that are listed.
+const pageWords = 10
+
+func newResult(text string, e model.Explanation, classes [2]string) *pageResult {
+	sides := [2]string{"negative", "positive"}
+	r := &pageResult{
+		Verdict: verdict(e.Class), Side: sides[e.Label], Confidence: e.Probabilities[e.Label], Percent: percent(e.Probabilities[e.Label]),
+		Negative: classes[0], Positive: classes[1],
+	}
+	var most float64
+	for _, s := range e.Spans {
+		most = max(most, math.Abs(s.Weight))
+	}
+	at := 0
+	var marked strings.Builder
+	add := func(text, class string) {
+		text = template.HTMLEscapeString(text)
+		if class == "" {
+			marked.WriteString(text)
+			return
+		}
+		marked.WriteString(`<mark class="` + class + `">` + text + `</mark>`)
+	}
+	sums := map[string]float64{}
+	var order []string
+	for _, s := range e.Spans {
+		word := text[s.Start:s.End]
+		add(text[at:s.Start], "")
+		add(word, markClass(s.Weight, most))
+		at = s.End
+		key := strings.ToLower(word)
+		if _, ok := sums[key]; !ok {
+			order = append(order, key)
+		}
+		sums[key] += s.Weight
+	}
+	add(text[at:], "")
+	r.Marked = template.HTML(marked.String()) //nolint:gosec // all of the text is escaped above
+	r.Words = heaviest(order, sums, pageWords)
+	return r
+}
+
+// heaviest returns the words with the largest sums, which order names.
+func heaviest(order []string, sums map[string]float64, limit int) []pageWord {
+	words := make([]wordJSON, 0, len(order))
+	for _, w := range order {
+		words = append(words, wordJSON{Text: w, Weight: sums[w]})
+	}
+	sortWords(words)
+	var out []pageWord
+	for _, w := range words[:min(limit, len(words))] {
+		if class := markClass(w.Weight, math.Abs(words[0].Weight)); class != "" {
+			out = append(out, pageWord{w.Text, class, signed(w.Weight)})
+		}
+	}
+	return out
+}
+
+// markClass names the side a weight speaks for and how much, in four levels of
+// the largest weight; "" for less than a twentieth of it.
+func markClass(weight, most float64) string {
+	share := math.Abs(weight) / most
+	if most == 0 || share < 0.05 {
+		return ""
+	}
+	side := "p"
+	if weight < 0 {
+		side = "n"
+	}
+	return side + " l" + strconv.Itoa(min(4, int(share*4)+1))
+}
+
+// percent never says that a model is sure beyond doubt.
+func percent(p float64) string {
+	if p > 0.9995 {
+		return "more than 99.9%"
+	}
+	return strconv.FormatFloat(100*p, 'f', 1, 64) + "%"
+}
+
+// signed writes a weight with a sign, a real minus among them.
+func signed(w float64) string {
+	s := strconv.FormatFloat(math.Abs(w), 'f', 2, 64)
+	if w < 0 {
+		return "−" + s
+	}
+	return "+" + s
+}
+
+func (c *call) renderPage(status int, data pageData) {
+	if l := c.s.main.current.Load(); c.model != nil {
+		m := c.model.json()
+		data.Model = &m
+	} else if l != nil {
+		m := l.json()
+		data.Model = &m
+	}
+	var out bytes.Buffer
+	if err := c.s.page.template.Execute(&out, data); err != nil {
+		c.s.log.Error("page not rendered", "error", err.Error())
+		http.Error(c.w, "a fault of the server", http.StatusInternalServerError)
+		return
+	}
+	c.html(status, out.Bytes())
+}
+
+func (c *call) html(status int, data []byte) {
+	h := c.w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", c.s.page.policy)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Vary", "Accept")
+	h.Set("Content-Length", strconv.Itoa(len(data)))
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(data) // the client may be gone
+}
+
+func (c *call) index() error {
+	c.renderPage(http.StatusOK, pageData{})
+	return nil
+}
+
+// backToIndex is for whoever reloads the page of a result.
+func (c *call) backToIndex() error {
+	http.Redirect(c.w, c.r, "/", http.StatusSeeOther)
+	return nil
+}
+
+// wantsJSON reports whether the client asks for JSON rather than for a page:
+// of the two the one it gives more weight, and the page where it gives none.
+func (c *call) wantsJSON() bool {
+	var jsonWeight, pageWeight float64
+	for _, part := range strings.Split(strings.Join(c.r.Header.Values("Accept"), ","), ",") {
+		name, params, _ := strings.Cut(part, ";")
+		weight := 1.0
+		if _, q, ok := strings.Cut(params, "q="); ok {
+			if w, err := strconv.ParseFloat(strings.TrimSpace(strings.Split(q, ";")[0]), 64); err == nil {
+				weight = w
+			}
+		}
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "application/json":
+			jsonWeight = max(jsonWeight, weight)
+		case "text/html", "application/xhtml+xml":
+			pageWeight = max(pageWeight, weight)
+		}
+	}
+	return jsonWeight > pageWeight
+}
+
+// formJSON is the answer to a form for programs.
+type formJSON struct {
+	predictionJSON
+	Prediction string    `json:"prediction"`
+	Model      modelJSON `json:"model"`
+}
+
+// form answers the page's form, for browsers with the page.
+func (c *call) form() error {
+	body, err := c.body()
+	if err != nil {
+		return err
+	}
+	var text string
+	kind, params := c.contentType()
+	if kind == "application/json" {
+		r, _, err := decodeAPI(body)
+		if err != nil {
+			return err
+		}
+		if r.Text == nil {
+			return bad(`want {"text": "…"}; /api/v1/predict takes several texts`)
+		}
+		text = *r.Text
+	} else if text, err = decodeForm(body, kind, params); err != nil {
+		return err
+	}
+	asJSON := c.wantsJSON()
+	if !asJSON && strings.TrimSpace(text) == "" {
+		c.renderPage(http.StatusBadRequest, pageData{Fault: "Write a review first."})
+		return nil
+	}
+	e, err := c.explain(text, pageWords)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		c.w.Header().Set("Vary", "Accept")
+		p := predicted(e.Prediction)
+		p.Words = decisive(text, e, pageWords)
+		c.json(http.StatusOK, formJSON{p, p.Verdict, c.model.json()})
+		return nil
+	}
+	c.renderPage(http.StatusOK, pageData{Text: text, Result: newResult(text, e, c.model.Classes())})
+	return nil
+}
+
+// pageFault shows a fault on the page, or as JSON if that is asked for.
+func pageFault(c *call, f *fault) {
+	if c.wantsJSON() {
+		plainFault(c, f)
+		return
+	}
+	message := f.message
+	if message != "" {
+		message = strings.ToUpper(message[:1]) + message[1:] + "."
+	}
+	c.renderPage(f.status, pageData{Fault: message})
+}
