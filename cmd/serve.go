@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -110,11 +111,6 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 	if err := f.check(); err != nil {
 		return &exitError{exitUsage, err}
 	}
-	if os.Getenv("GOGC") == "" {
-		// A model is a few large pieces without pointers: collecting often
-		// costs little, and what it spares is as large as the model.
-		debug.SetGCPercent(50)
-	}
 	sources := a.sources(f.state)
 	defer func() { err = errors.Join(err, sources.close()) }()
 	if f.Model, err = sources.model(ctx, f.model); err != nil {
@@ -138,6 +134,9 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 	s, err := serve.New(ctx, f.Options)
 	if err != nil {
 		return &exitError{exitFailed, err}
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectPercent())
 	}
 	if err := s.Listen(ctx); err != nil {
 		return &exitError{exitFailed, err}
@@ -170,6 +169,17 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 		a.print("Metrics, profiles and reloading at http://%s\n", admin)
 	}
 	return s.Serve(ctx, a.interrupted)
+}
+
+// collectPercent makes the heap grow by about 16 MB between collections, however
+// large the model is: a small one would be collected around all the time, and
+// garbage as large as a large one spares little, as it has few pointers.
+func collectPercent() int {
+	const growth = 16 << 20
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(min(400, max(25, growth*100/max(m.HeapAlloc, 1))))
 }
 
 func (f *serveFlags) check() error {

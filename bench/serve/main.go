@@ -128,7 +128,7 @@ func (b *bench) measure(name, what string, p *process, j job) {
 	full := load(b.ctx, j, *connections, 0, *during, p.cpu)
 	half := load(b.ctx, j, *connections, full.rate/2, *during, p.cpu)
 	b.table.AppendRow(table.Row{
-		name, what, fmt.Sprintf("%.0f", full.rate), measure.Duration(full.cpu), measure.Duration(full.p50), measure.Duration(full.p99),
+		name, what, fmt.Sprintf("%.0f", full.rate), fmt.Sprintf("%d µs", full.cpu.Microseconds()), measure.Duration(full.p50), measure.Duration(full.p99),
 		measure.Duration(half.p99), full.failed + half.failed, measure.Bytes(p.memory()),
 	})
 }
