@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,8 +32,9 @@ func evaluateWhole(t *testing.T, params map[string]any) (*pipeline, error) {
 func (p *pipeline) evaluate(params map[string]any) error {
 	c := p.call(4)
 	all, section := new(yaml12.Map), new(yaml12.Map)
-	for k, v := range params {
-		section.Set(k, v)
+	// The report lists parameters in the order of the file.
+	for _, k := range slices.Sorted(maps.Keys(params)) {
+		section.Set(k, params[k])
 	}
 	all.Set("model_evaluation", section)
 	building, _ := p.params.Get("model_building")
@@ -91,8 +94,13 @@ func TestEvaluationWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"metrics.json", "evaluation.json", "report.html", "figures/roc.png", "figures/scores.svg"} {
-		if p.read("reports/"+name) != again.read("reports/"+name) {
-			t.Errorf("two runs wrote different bytes to %s", name)
+		if first, second := p.read("reports/"+name), again.read("reports/"+name); first != second {
+			at := 0
+			for at < min(len(first), len(second)) && first[at] == second[at] {
+				at++
+			}
+			context := func(text string) string { return text[max(0, at-80):min(len(text), at+80)] }
+			t.Errorf("two runs wrote different bytes to %s at %d:\n%q\n%q", name, at, context(first), context(second))
 		}
 	}
 }
