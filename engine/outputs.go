@@ -109,12 +109,12 @@ func looksLikeText(b []byte) bool {
 }
 
 // storeOutputs puts the outputs into the cache. Outputs that are not cached are
-// left alone, but metrics and plots are stored so that their run can be
-// restored.
+// left alone, but metrics and plots of a stage whose results are recorded are
+// stored so that these can be restored.
 func (e *Engine) storeOutputs(ctx context.Context, n *node, outs []outState, relink bool) error {
 	for i := range outs {
 		o := &outs[i]
-		if o.content.err != nil {
+		if o.content.err != nil || !o.out.Cache && !e.recordable(n) {
 			continue
 		}
 		if err := e.storeOutput(ctx, o.out, o.content, relink); err != nil {
