@@ -88,7 +88,7 @@ func (e *Engine) call(ctx context.Context, n *node, params []paramState, log io.
 }
 
 func (e *Engine) stageCall(n *node, params []paramState, log io.Writer) *stages.Call {
-	c := &stages.Call{Stage: n.name, Log: slog.New(&plainLog{out: log})}
+	c := &stages.Call{Stage: n.name, Root: e.abs("."), Log: slog.New(&plainLog{out: log})}
 	if n.goRef != nil {
 		c.Args = n.goRef.args
 	}

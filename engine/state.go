@@ -283,12 +283,15 @@ func (e *Engine) versionChanges(n *node, rec *lock.Stage) []Reason {
 
 // envChanges compares declared environment variables with those of the last
 // run on this machine. The lock has no place for them: on a machine that has
-// not run the stage they count as changed, and a record may still restore it.
+// not run the stage those that are set count as changed, and a record may still
+// restore it. The lock is trusted as to those that are not set, as DVC does,
+// which knows none.
 func (e *Engine) envChanges(n *node, s *snapshot) []Reason {
 	var rs []Reason
 	for _, v := range s.env {
 		old, ok := e.states.field(n, "env:"+v.name)
 		switch {
+		case !ok && v.value == "":
 		case !ok:
 			rs = append(rs, Reason{Aspect: AspectEnv, Path: v.name, Change: ChangeNew, New: v.value})
 		case old != v.value:

@@ -28,7 +28,7 @@ func TestInit(t *testing.T) {
 // DVC spawns flow for every stage.
 func TestOwnPipeline(t *testing.T) {
 	t.Parallel()
-	s := &shape{reruns: []string{}}
+	s := &shape{reruns: []string{}, timed: []string{"mlflow.db"}}
 	for _, name := range []string{"dvc.yaml", "params.yaml", "data/reviews.csv", "data/.gitignore", "models/.gitignore", "reports/.gitignore"} {
 		data, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(name)))
 		if err != nil {

@@ -30,6 +30,10 @@ type Stage struct {
 type Call struct {
 	// Stage is the name of the pipeline stage, for messages.
 	Stage string
+	// Root is the absolute path of the project's root. It is for what belongs
+	// to the project as a whole, such as its tracking store; what the stage
+	// reads and writes is in Deps and Outs.
+	Root string
 	// Deps and Outs are the declared paths in order, with where they are.
 	Deps, Outs []Path
 	// Params are the declared parameters by full dotted key.

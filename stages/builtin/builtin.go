@@ -36,7 +36,11 @@ func Stages() *stages.Registry {
 		},
 		stages.Stage{
 			Name: "model_evaluation", Version: "2", Run: evaluate,
-			Doc: "measure the model on the test data and draw the results",
+			Doc: "measure the model on the test data, draw the results and log them",
+		},
+		stages.Stage{
+			Name: "model_registration", Version: "1", Run: register,
+			Doc: "register the evaluated model and put it in Staging",
 		},
 	)
 }

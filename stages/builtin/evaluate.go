@@ -36,6 +36,8 @@ type evaluateParams struct {
 	// Words and Mistakes are how many of them the report tells.
 	Words    int `param:"words"`
 	Mistakes int `param:"mistakes"`
+	// Experiment is the name of the experiment that the run is logged to.
+	Experiment string `param:"experiment"`
 }
 
 func (p evaluateParams) check() error {
@@ -46,6 +48,8 @@ func (p evaluateParams) check() error {
 		return &stages.ParamError{Key: "model_evaluation.bins", Msg: "want 1 to 1000"}
 	case p.Words < 0 || p.Words > 1000:
 		return &stages.ParamError{Key: "model_evaluation.words", Msg: "want 0 to 1000"}
+	case p.Experiment == "":
+		return &stages.ParamError{Key: "model_evaluation.experiment", Msg: "want a name"}
 	case p.Mistakes < 0 || p.Mistakes > 1000:
 		return &stages.ParamError{Key: "model_evaluation.mistakes", Msg: "want 0 to 1000"}
 	}
@@ -74,12 +78,13 @@ type evaluation struct {
 
 // evaluate scores the test part. Of its outputs the metrics and the figures
 // must be declared; the intervals and slices (evaluation.json) and the report
-// (report.html) are written where they are.
+// (report.html) are written where they are. So is which run of the tracking
+// store holds the model (experiment_info.json): the evaluation is logged then.
 func evaluate(ctx context.Context, c *stages.Call) error {
 	b := score.DefaultBootstrap()
 	p := evaluateParams{
 		Bootstrap: b.Samples, Confidence: b.Confidence, Seed: b.Seed, Stratify: b.Stratify,
-		Bins: 10, LengthSlices: 4, Words: 25, Mistakes: 10,
+		Bins: 10, LengthSlices: 4, Words: 25, Mistakes: 10, Experiment: "sentiment",
 	}
 	if err := c.Params.Decode("model_evaluation", &p); err != nil {
 		return err
@@ -100,6 +105,9 @@ func evaluate(ctx context.Context, c *stages.Call) error {
 	if err := e.write(ctx); err != nil {
 		return err
 	}
+	if err := e.log(ctx); err != nil {
+		return err
+	}
 	m := e.metrics
 	c.Log.Info("model evaluated", "rows", m.Rows, "accuracy", fmt.Sprintf("%.4f", m.Accuracy),
 		"auc", fmt.Sprintf("%.4f", m.AUC), "f1", fmt.Sprintf("%.4f", m.F1), "ece", fmt.Sprintf("%.4f", m.ECE))
@@ -114,7 +122,9 @@ type evaluator struct {
 	processed, raw             string
 	metricsFile, figureDir     string
 	evaluationFile, reportFile string
+	infoFile                   string
 
+	modelDir  string
 	model     *model.Model
 	x         *features.CSR
 	sample    score.Sample
@@ -140,6 +150,7 @@ func newEvaluator(c *stages.Call, p evaluateParams) (*evaluator, error) {
 		{&e.processed, c.Dep, "processed", false}, {&e.raw, c.Dep, "raw", false},
 		{&e.metricsFile, c.Out, "metrics.json", false}, {&e.figureDir, c.Out, "figures", false},
 		{&e.evaluationFile, c.Out, "evaluation.json", true}, {&e.reportFile, c.Out, "report.html", true},
+		{&e.infoFile, c.Out, infoFile, true},
 	} {
 		found, err := path.find(path.name)
 		var wrong *stages.PathError
@@ -157,7 +168,10 @@ func newEvaluator(c *stages.Call, p evaluateParams) (*evaluator, error) {
 // measure scores the rows.
 func (e *evaluator) measure(ctx context.Context) error {
 	var err error
-	if e.model, err = openModel(e.call); err != nil {
+	if e.modelDir, err = modelDep(e.call); err != nil {
+		return err
+	}
+	if e.model, err = model.Open(e.modelDir); err != nil {
 		return err
 	}
 	var labels []int
@@ -223,8 +237,8 @@ func (e *evaluator) checkSkew(predictions []model.Prediction) error {
 	return nil
 }
 
-// openModel opens the one dependency that is a model.
-func openModel(c *stages.Call) (*model.Model, error) {
+// modelDep returns the one dependency that is a model.
+func modelDep(c *stages.Call) (string, error) {
 	var found []string
 	for _, d := range c.Deps {
 		if _, err := os.Stat(filepath.Join(d.File, model.HeaderFile)); err == nil {
@@ -232,9 +246,9 @@ func openModel(c *stages.Call) (*model.Model, error) {
 		}
 	}
 	if len(found) != 1 {
-		return nil, &stages.PathError{Kind: "dependency", Name: "a model's directory", Declared: depNames(c), Ambiguous: len(found) > 1}
+		return "", &stages.PathError{Kind: "dependency", Name: "a model's directory", Declared: depNames(c), Ambiguous: len(found) > 1}
 	}
-	return model.Open(found[0])
+	return found[0], nil
 }
 
 func depNames(c *stages.Call) []string {

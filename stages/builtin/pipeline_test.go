@@ -29,7 +29,8 @@ var declared = []struct {
 	{"data_preprocessing", []string{"data/raw/"}, []string{"data/interim/"}},
 	{"feature_engineering", []string{"data/interim/"}, []string{"data/processed/", "models/vectorizer.json"}},
 	{"model_building", []string{"data/raw/", "data/processed/", "models/vectorizer.json"}, []string{"models/model.json", "models/sentiment/"}},
-	{"model_evaluation", []string{"data/raw/", "data/processed/", "models/sentiment/"}, []string{"reports/metrics.json", "reports/evaluation.json", "reports/report.html", "reports/figures/"}},
+	{"model_evaluation", []string{"data/raw/", "data/processed/", "models/sentiment/"}, []string{"reports/metrics.json", "reports/evaluation.json", "reports/report.html", "reports/figures/", "reports/experiment_info.json"}},
+	{"model_registration", []string{"models/sentiment/", "reports/experiment_info.json"}, []string{"reports/registration.json"}},
 	{"model_selection", []string{"data/interim/"}, []string{"reports/selection/", "selected/model.json", "selected/sentiment/"}},
 }
 
@@ -87,6 +88,7 @@ func (p *pipeline) call(i int) *stages.Call {
 	d := declared[i]
 	c := &stages.Call{
 		Stage:    d.stage,
+		Root:     p.dir,
 		Log:      slog.New(slog.NewTextHandler(&p.log, nil)),
 		Progress: func(int64, int64, string) {},
 	}
