@@ -91,15 +91,14 @@ type linearCase struct {
 	Solver  string  `json:"solver"`
 	Dual    bool    `json:"dual"`
 	C       float64 `json:"C"`
-	// Tol is scikit-learn's, tight enough to compare coefficients. With 0 the
-	// defaults are compared, and the accuracy alone.
+	// Tol is scikit-learn's. Above 1e-6 the accuracies alone are compared.
 	Tol float64 `json:"tol"`
 }
 
 // TestLogisticRegressionIsSklearns fits both to the same matrices of 25,000
 // reviews: at a tight tolerance the objective is no worse, coefficients agree
 // to 1e-4 and 9,999 of 10,000 predictions on unseen reviews are the same. At
-// the default tolerance accuracies agree to 0.0005.
+// looser ones, the default for liblinear, accuracies agree to 0.0005.
 func TestLogisticRegressionIsSklearns(t *testing.T) {
 	sklearnPython(t)
 	imdb, err := filepath.Abs(filepath.Join("..", "..", "shared", "data", "imdb"))
@@ -121,7 +120,11 @@ func TestLogisticRegressionIsSklearns(t *testing.T) {
 		{"count", "l2", "newton-cholesky", false, 0.5, 1e-10},
 		{"count", "l1", "liblinear", false, 0.2, 1e-8},
 		{"tfidf", "l2", "liblinear", false, 10, 1e-4},
-		{"tfidf", "l2", "lbfgs", false, 1, 1e-4},
+		// At its default tolerance scikit-learn's lbfgs stops well short of the
+		// minimum of such small weights, up to 4 % above it, where accuracy is
+		// a matter of chance; ours goes on.
+		{"tfidf", "l2", "lbfgs", false, 1, 1e-5},
+		{"count", "l2", "lbfgs", false, 1, 1e-5},
 		{"tfidf", "l1", "liblinear", false, 1, 1e-4},
 		{"count", "l2", "liblinear", false, 1, 1e-4},
 		{"count", "l1", "liblinear", false, 1, 1e-4},

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/flowrepro/flow/stages/internal/parallel"
 	"github.com/flowrepro/flow/stages/linear"
@@ -30,7 +31,7 @@ func (t *training) calibrate(ctx context.Context) error {
 	if t.calibration, err = fit(t.labels, t.held); err != nil {
 		return err
 	}
-	t.call.Log.Info("probabilities calibrated", "slope", t.calibration.Slope, "offset", t.calibration.Offset)
+	t.call.Log.Info("probabilities calibrated", "slope", fmt.Sprintf("%.4f", t.calibration.Slope), "offset", fmt.Sprintf("%.4f", t.calibration.Offset))
 	return nil
 }
 
