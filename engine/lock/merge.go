@@ -3,6 +3,7 @@ package lock
 import (
 	"bytes"
 	"fmt"
+	"strings"
 )
 
 // Merge joins two locks that were made from base, stage by stage: what only
@@ -12,6 +13,110 @@ import (
 // file". An empty text is a lock without stages. The error is that of a text
 // that is no lock.
 func Merge(base, ours, theirs []byte) (merged []byte, conflicts []string, err error) {
+	m, err := merge(base, ours, theirs)
+	if err != nil {
+		return nil, nil, err
+	}
+	merged = m.out.Encode()
+	if len(merged) > 0 {
+		if _, err := Parse("merged", merged); err != nil {
+			return nil, nil, fmt.Errorf("merge: %w", err)
+		}
+	}
+	return merged, m.conflicts, nil
+}
+
+// MergeMarked is Merge for version control: what is in conflict has the
+// versions of both sides between markers of size characters, the other stages
+// are merged. Without conflicts the result is Merge's.
+func MergeMarked(base, ours, theirs []byte, size int) (merged []byte, conflicts []string, err error) {
+	m, err := merge(base, ours, theirs)
+	if err != nil || len(m.conflicts) == 0 {
+		if err != nil {
+			return nil, nil, err
+		}
+		return Merge(base, ours, theirs)
+	}
+	m.ours.Encode() // gives every stage its text
+	m.theirs.Encode()
+	for name, sides := range m.clashes {
+		var texts [2][]byte
+		b := &block{name: name}
+		for i, side := range sides {
+			if side != nil {
+				texts[i] = append(bytes.Clone(side.raw), side.tail...)
+				b.stage = side.stage
+			}
+		}
+		b.raw = ConflictText(texts[0], texts[1], size)
+		m.out.put(b)
+	}
+	if m.head {
+		m.out.head = ConflictText(m.ours.head, m.theirs.head, size)
+	}
+	if m.foot {
+		m.out.foot = ConflictText(m.ours.foot, m.theirs.foot, size)
+	}
+	return m.out.Encode(), m.conflicts, nil
+}
+
+// ConflictText returns two versions of a text as Git shows a conflict: the lines
+// that both begin and end with once, the others between markers of size
+// characters.
+func ConflictText(ours, theirs []byte, size int) []byte {
+	o, t := lines(ours), lines(theirs)
+	head := 0
+	for head < len(o) && head < len(t) && bytes.Equal(o[head], t[head]) {
+		head++
+	}
+	tail := 0
+	for tail < len(o)-head && tail < len(t)-head && bytes.Equal(o[len(o)-1-tail], t[len(t)-1-tail]) {
+		tail++
+	}
+	var out []byte
+	put := func(list [][]byte) {
+		for _, l := range list {
+			out = append(out, l...)
+		}
+	}
+	marker := func(c, name string) {
+		if n := len(out); n > 0 && out[n-1] != '\n' {
+			out = append(out, '\n')
+		}
+		out = append(append(out, strings.Repeat(c, size)...), name+"\n"...)
+	}
+	put(o[:head])
+	if head < len(o) || head < len(t) {
+		marker("<", " ours")
+		put(o[head : len(o)-tail])
+		marker("=", "")
+		put(t[head : len(t)-tail])
+		marker(">", " theirs")
+	}
+	put(o[len(o)-tail:])
+	return out
+}
+
+// lines cuts a text behind each line break.
+func lines(text []byte) [][]byte {
+	list := bytes.SplitAfter(text, []byte("\n"))
+	if n := len(list); len(list[n-1]) == 0 {
+		list = list[:n-1]
+	}
+	return list
+}
+
+// mergedLock is what a merge came to.
+type mergedLock struct {
+	ours, theirs, out *File
+	conflicts         []string
+	// clashes are the two versions of a stage in conflict, nil where it was
+	// removed.
+	clashes    map[string][2]*block
+	head, foot bool // these are in conflict
+}
+
+func merge(base, ours, theirs []byte) (*mergedLock, error) {
 	var files [3]*File
 	for i, side := range []struct {
 		name string
@@ -22,8 +127,9 @@ func Merge(base, ours, theirs []byte) (merged []byte, conflicts []string, err er
 			files[i].head = nil
 			continue
 		}
+		var err error
 		if files[i], err = Parse(side.name, side.data); err != nil {
-			return nil, nil, fmt.Errorf("merge: %w", err)
+			return nil, fmt.Errorf("merge: %w", err)
 		}
 	}
 	b, o, t := files[0], files[1], files[2]
@@ -31,14 +137,18 @@ func Merge(base, ours, theirs []byte) (merged []byte, conflicts []string, err er
 	if len(o.blocks) == 0 {
 		out.open = t.open
 	}
+	m := &mergedLock{ours: o, theirs: t, out: out, clashes: map[string][2]*block{}}
+	clash := func(name string, ours, theirs *block) {
+		m.conflicts = append(m.conflicts, name)
+		m.clashes[name] = [2]*block{ours, theirs}
+	}
 	for _, blk := range o.blocks {
-		if keep, conflict := pick(b.block(blk.name), blk, t.block(blk.name)); keep != nil {
+		keep, conflict := pick(b.block(blk.name), blk, t.block(blk.name))
+		if keep != nil {
 			out.put(keep)
-			if conflict {
-				conflicts = append(conflicts, blk.name)
-			}
-		} else if conflict {
-			conflicts = append(conflicts, blk.name)
+		}
+		if conflict {
+			clash(blk.name, blk, t.block(blk.name))
 		}
 	}
 	for _, blk := range t.blocks {
@@ -50,23 +160,15 @@ func Merge(base, ours, theirs []byte) (merged []byte, conflicts []string, err er
 		case was == nil:
 			out.put(blk)
 		case !was.stage.Equal(blk.stage): // removed here, changed there
-			conflicts = append(conflicts, blk.name)
+			clash(blk.name, nil, blk)
 		}
 	}
-	var clash bool
-	out.head, clash = pickText(b.head, o.head, t.head)
-	foot, footClash := pickText(b.foot, o.foot, t.foot)
-	out.foot = foot
-	if clash || footClash {
-		conflicts = append(conflicts, "the rest of the file")
+	out.head, m.head = pickText(b.head, o.head, t.head)
+	out.foot, m.foot = pickText(b.foot, o.foot, t.foot)
+	if m.head || m.foot {
+		m.conflicts = append(m.conflicts, "the rest of the file")
 	}
-	merged = out.Encode()
-	if len(merged) > 0 {
-		if _, err := Parse("merged", merged); err != nil {
-			return nil, nil, fmt.Errorf("merge: %w", err)
-		}
-	}
-	return merged, conflicts, nil
+	return m, nil
 }
 
 func (f *File) block(name string) *block {
