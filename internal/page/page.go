@@ -36,7 +36,7 @@ func New(name, source string, funcs Funcs) (*Template, error) {
 		return nil, fmt.Errorf("parse page: %w", err)
 	}
 	t.root = trees[name].Root
-	if _, err := place(outside).list(t.root); err != nil {
+	if _, err := outside.list(t.root); err != nil {
 		return nil, fmt.Errorf("parse page %s: %w", name, err)
 	}
 	return t, nil
