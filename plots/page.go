@@ -4,10 +4,10 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"fmt"
-	"html/template"
 	"io"
 
 	"github.com/flowrepro/flow/internal/figure"
+	pages "github.com/flowrepro/flow/internal/page"
 )
 
 // Image is an image file at a revision.
@@ -26,16 +26,16 @@ type Item struct {
 //go:embed page.html
 var page string
 
-var pageTemplate = template.Must(template.New("plots").Funcs(template.FuncMap{
-	"inline": func(f figure.Figure) (template.HTML, error) {
+var pageTemplate = pages.Must(pages.New("plots", page, pages.Funcs{
+	"inline": func(f figure.Figure) (pages.HTML, error) {
 		svg, err := figure.Inline(f)
-		return template.HTML(svg), err //nolint:gosec // the drawing escapes all text in it
+		return pages.HTML(svg), err //nolint:gosec // the drawing escapes all text in it
 	},
 	// Within an img element the scripts of an SVG do not run.
-	"source": func(i Image) template.URL {
-		return template.URL("data:" + MediaType(i.Name) + ";base64," + base64.StdEncoding.EncodeToString(i.Data)) //nolint:gosec // base64 of a known type
+	"source": func(i Image) string {
+		return "data:" + MediaType(i.Name) + ";base64," + base64.StdEncoding.EncodeToString(i.Data)
 	},
-}).Parse(page))
+}))
 
 // WritePage writes the plots as one page that needs nothing but itself. Plots
 // that cannot be drawn are named with the reason.

@@ -5,11 +5,12 @@ import (
 	_ "embed" // the document
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+
+	pages "github.com/flowrepro/flow/internal/page"
 )
 
 // openAPISource describes all routes. A test holds it to them.
@@ -75,7 +76,7 @@ type docsBody struct{ Type, Example string }
 
 type docsAnswer struct{ Status, Description, Example string }
 
-func renderDocs(t *template.Template) ([]byte, error) {
+func renderDocs(t *pages.Template) ([]byte, error) {
 	var doc openAPI
 	if err := json.Unmarshal(openAPISource, &doc); err != nil {
 		return nil, fmt.Errorf("read openapi.json: %w", err)

@@ -6,12 +6,12 @@ import (
 	_ "embed" // the page
 	"encoding/base64"
 	"fmt"
-	"html/template"
 	"math"
 	"net/http"
 	"strconv"
 	"strings"
 
+	pages "github.com/flowrepro/flow/internal/page"
 	"github.com/flowrepro/flow/stages/model"
 )
 
@@ -29,7 +29,7 @@ var (
 // page is the page for people. It loads nothing from anywhere: its style and
 // its script are in it, and the policy allows no other.
 type page struct {
-	template, docs *template.Template
+	template, docs *pages.Template
 	policy         string
 	document       []byte // of docs, made once
 }
@@ -37,11 +37,11 @@ type page struct {
 func newPage() (*page, error) {
 	// The parts that never change are put in once.
 	fill := strings.NewReplacer("{{.Style}}", styleSource, "{{.Script}}", scriptSource)
-	t, err := template.New("page").Parse(fill.Replace(pageSource))
+	t, err := pages.New("page", fill.Replace(pageSource), nil)
 	if err != nil {
 		return nil, fmt.Errorf("parse page: %w", err)
 	}
-	d, err := template.New("docs").Parse(fill.Replace(docsSource))
+	d, err := pages.New("docs", fill.Replace(docsSource), nil)
 	if err != nil {
 		return nil, fmt.Errorf("parse page of the API: %w", err)
 	}
@@ -72,7 +72,7 @@ type pageResult struct {
 	Words                  []pageWord
 	// Marked is the review with its words marked, written here because there
 	// are hundreds of them.
-	Marked template.HTML
+	Marked pages.HTML
 }
 
 // pageWord is a word that decided, all its places together.
@@ -94,7 +94,7 @@ func newResult(text string, e model.Explanation, classes [2]string) *pageResult 
 	at := 0
 	var marked strings.Builder
 	add := func(text, class string) {
-		text = template.HTMLEscapeString(text)
+		text = pages.EscapeString(text)
 		if class == "" {
 			marked.WriteString(text)
 			return
@@ -115,7 +115,7 @@ func newResult(text string, e model.Explanation, classes [2]string) *pageResult 
 		sums[key] += s.Weight
 	}
 	add(text[at:], "")
-	r.Marked = template.HTML(marked.String()) //nolint:gosec // all of the text is escaped above
+	r.Marked = pages.HTML(marked.String()) //nolint:gosec // all of the text is escaped above
 	r.Words = heaviest(order, sums, pageWords)
 	return r
 }

@@ -3,13 +3,13 @@ package report
 import (
 	_ "embed"
 	"fmt"
-	"html/template"
 	"io"
 	"math"
 	"strconv"
 	"strings"
 
 	"github.com/flowrepro/flow/internal/figure"
+	pages "github.com/flowrepro/flow/internal/page"
 	"github.com/flowrepro/flow/stages/score"
 )
 
@@ -72,8 +72,8 @@ type Param struct{ Key, Value string }
 //go:embed report.html
 var page string
 
-var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"number": number, "count": grouped, "percent": percent, "figure": inline, "first": func(s []Word) float64 {
+var pageTemplate = pages.Must(pages.New("report", page, pages.Funcs{
+	"number": number, "count": grouped, "percent": percent, "figure": inline, "toward": Span.Toward, "first": func(s []Word) float64 {
 		if len(s) == 0 || s[0].Weight == 0 {
 			return 1
 		}
@@ -81,18 +81,32 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	},
 	"width":  func(w, most float64) string { return strconv.FormatFloat(100*math.Abs(w)/most, 'f', 1, 64) },
 	"signed": func(w float64) string { return strings.Replace(fmt.Sprintf("%+.3f", w), "-", "−", 1) },
-}).Parse(page))
+}))
 
 // Write writes the report.
 func Write(w io.Writer, d Data) error {
-	if err := pageTemplate.Execute(w, view{d}); err != nil {
+	if err := pageTemplate.Execute(w, newView(d)); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
 }
 
 // view adds to the data what the page derives from it.
-type view struct{ Data }
+type view struct {
+	Data
+	Headlines, Others []headline
+	ConfidenceText    string // "95 %"
+	ConfusionRows     []confusionRow
+	WordLists         []wordList
+}
+
+func newView(d Data) view {
+	lines := d.lines()
+	return view{
+		Data: d, Headlines: lines[:leading], Others: lines[leading:], ConfidenceText: strconv.FormatFloat(100*d.Confidence, 'g', 4, 64) + " %",
+		ConfusionRows: d.confusionRows(), WordLists: d.wordLists(),
+	}
+}
 
 // headline is a metric as it is shown.
 type headline struct {
@@ -117,18 +131,15 @@ var names = []struct{ key, name, help string }{
 // leading is the number of metrics that are shown large.
 const leading = 4
 
-func (v view) Headlines() []headline { return v.lines()[:leading] }
-func (v view) Others() []headline    { return v.lines()[leading:] }
-
-func (v view) lines() []headline {
-	m := v.Metrics
+func (d Data) lines() []headline {
+	m := d.Metrics
 	values := map[string]float64{
 		"accuracy": m.Accuracy, "auc": m.AUC, "f1": m.F1, "precision": m.Precision, "recall": m.Recall,
 		"average_precision": m.AveragePrecision, "specificity": m.Specificity, "balanced_accuracy": m.BalancedAccuracy,
 		"matthews_correlation": m.Matthews, "log_loss": m.LogLoss, "brier": m.Brier, "ece": m.ECE,
 	}
 	intervals := map[string]score.Interval{}
-	for _, i := range v.Intervals {
+	for _, i := range d.Intervals {
 		intervals[i.Metric] = i
 	}
 	list := make([]headline, len(names))
@@ -141,12 +152,7 @@ func (v view) lines() []headline {
 	return list
 }
 
-// ConfidenceText is "95 %".
-func (v view) ConfidenceText() string {
-	return strconv.FormatFloat(100*v.Confidence, 'g', 4, 64) + " %"
-}
-
-// ConfusionRow is a row of the confusion table.
+// confusionRow is a row of the confusion table.
 type confusionRow struct {
 	Class            string
 	Counts           [2]string
@@ -154,11 +160,11 @@ type confusionRow struct {
 	Right, Predicted int
 }
 
-func (v view) ConfusionRows() []confusionRow {
-	c := v.Metrics.Confusion
+func (d Data) confusionRows() []confusionRow {
+	c := d.Metrics.Confusion
 	var rows []confusionRow
 	for i, r := range [2][2]float64{{c.TrueNegative, c.FalsePositive}, {c.FalseNegative, c.TruePositive}} {
-		row := confusionRow{Class: v.Classes[i], Right: i}
+		row := confusionRow{Class: d.Classes[i], Right: i}
 		for k, n := range r {
 			row.Counts[k] = grouped(int(math.Round(n)))
 			row.Shares[k] = percent(n / max(1, r[0]+r[1]))
@@ -168,12 +174,12 @@ func (v view) ConfusionRows() []confusionRow {
 	return rows
 }
 
-// WordLists pairs each class with its words.
-func (v view) WordLists() []wordList {
+// wordLists pairs each class with its words.
+func (d Data) wordLists() []wordList {
 	var list []wordList
-	for i, words := range v.Words {
+	for i, words := range d.Words {
 		if len(words) > 0 {
-			list = append(list, wordList{v.Classes[i], i, words})
+			list = append(list, wordList{d.Classes[i], i, words})
 		}
 	}
 	return list
@@ -203,7 +209,7 @@ func grouped(n int) string {
 }
 
 // inline draws a figure. The drawing escapes all text in it.
-func inline(f figure.Figure) (template.HTML, error) {
+func inline(f figure.Figure) (pages.HTML, error) {
 	svg, err := figure.Inline(f)
-	return template.HTML(svg), err //nolint:gosec // see above
+	return pages.HTML(svg), err //nolint:gosec // see above
 }
