@@ -1,6 +1,8 @@
 package cache
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/md5" //nolint:gosec // DVC's format is MD5; it identifies content, it does not protect it.
 	"encoding/hex"
 	"fmt"
@@ -103,6 +105,21 @@ func (d Digest) Sum() []byte {
 		return nil
 	}
 	return append([]byte(nil), d.sum[:d.Hash().Size]...)
+}
+
+// Compare orders digests: by algorithm, then by their bytes, files before
+// directories of the same bytes.
+func (d Digest) Compare(o Digest) int {
+	if d.id != o.id {
+		return cmp.Compare(d.id, o.id)
+	}
+	if c := bytes.Compare(d.sum[:], o.sum[:]); c != 0 || d.dir == o.dir {
+		return c
+	}
+	if d.dir {
+		return 1
+	}
+	return -1
 }
 
 // Hex returns the digest in lower-case hex, without the directory mark.

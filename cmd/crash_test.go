@@ -95,7 +95,7 @@ func transferKillCases() []killCase {
 	return []killCase{
 		{name: "push", args: []string{"push", "--run-cache"}, prepare: made},
 		{name: "push the rest", args: []string{"push", "-j", "2"}, prepare: with(
-			[]string{"push"}, []string{"sh", "rm -rf store/files/*/[0-9]*"})},
+			[]string{"push"}, []string{"sh", "rm -rf store/files/*/[0-9]* store/packs/*/*.index"})},
 		{name: "pull", args: []string{"pull"}, cache: true, prepare: with([]string{"push"}, []string{"sh", empty})},
 		{name: "fetch", args: []string{"fetch", "--run-cache"}, cache: true, prepare: with(
 			[]string{"push", "--run-cache"}, []string{"sh", empty})},
@@ -248,7 +248,8 @@ func (r *killRun) kill(t *testing.T, k int, after time.Duration) (killed bool) {
 	}
 	for name, content := range r.files(t, dir) {
 		// What a push sends is in the reference, what a collection removes is not.
-		if want, ok := r.want[name]; strings.HasPrefix(name, "store/files/") && ok && content != want {
+		sent := strings.HasPrefix(name, "store/files/") || strings.HasPrefix(name, "store/packs/")
+		if want, ok := r.want[name]; sent && ok && content != want {
 			t.Errorf("%s: %s is not whole", at, name)
 		}
 	}

@@ -3,6 +3,7 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -19,6 +20,8 @@ type openRemote struct {
 	metrics *remote.Metrics
 	// jobs is how many objects move at once.
 	jobs int
+	// packs keeps small objects together; nil in DVC's format.
+	packs *remote.Packs
 }
 
 // noRemoteError says that no remote was named and there is no default. It is
@@ -57,6 +60,9 @@ func (s *session) openRemote(name string, jobs, attempts int) (*openRemote, erro
 	store, err := openBare(&r, o, attempts)
 	if err != nil {
 		return nil, fmt.Errorf("remote '%s': %w", r.Name, err)
+	}
+	if s.project.Format == project.Native {
+		o.packs = &remote.Packs{Dir: filepath.Join(s.project.StateDir(), "packs"), ReadOnly: !c.Bool("flow", "packs", true)}
 	}
 	var bandwidth int64
 	if text, ok := c.Get("flow", "bandwidth"); ok {
@@ -108,5 +114,5 @@ func openDir(r *project.Remote, o *openRemote, path string) (remote.Store, error
 
 // transfer is what moves objects between the cache and the remote.
 func (o *openRemote) transfer(s *session, progress func(remote.Progress)) *remote.Transfer {
-	return &remote.Transfer{Remote: o.store, Cache: s.store, Jobs: o.jobs, Progress: progress}
+	return &remote.Transfer{Remote: o.store, Cache: s.store, Jobs: o.jobs, Packs: o.packs, Progress: progress}
 }

@@ -77,11 +77,14 @@ func (t *Transfer) Close(ctx context.Context, used map[cache.Digest]bool) error 
 type stored struct {
 	digest cache.Digest
 	info   Info
+	// pack is what it is in, nil when it lies by itself.
+	pack *usedPack
 }
 
 // Collect removes objects that are not used, after the records that name them,
-// and manifests before what they name. Only what was there when it began is
-// removed. Pushes at the same time notice it, see marker.
+// and manifests before what they name. What is used in packs that go is in others
+// before; a pack of which little is not used stays as it is, unless bounds ask for
+// every byte. Only what was there when it began is removed. Pushes at the same time notice it, see marker.
 func (t *Transfer) Collect(ctx context.Context, o CollectOptions) (Collected, error) {
 	var res Collected
 	if o.Now == nil {
@@ -100,7 +103,14 @@ func (t *Transfer) Collect(ctx context.Context, o CollectOptions) (Collected, er
 	if err != nil {
 		return res, err
 	}
-	doomed := o.doomed(unused, total)
+	unused, packs, bytes, err := t.surveyPacks(ctx, &o, unused)
+	if err != nil {
+		return res, err
+	}
+	doomed, old, err := t.repack(ctx, &o, packs, o.doomed(unused, total+bytes))
+	if err != nil {
+		return res, err
+	}
 	gone := make(map[cache.Digest]bool, len(doomed))
 	for _, d := range doomed {
 		gone[d.digest] = true
@@ -121,7 +131,7 @@ func (t *Transfer) Collect(ctx context.Context, o CollectOptions) (Collected, er
 	for _, dirs := range []bool{true, false} {
 		var names []string
 		for _, d := range doomed {
-			if d.digest.IsDir() == dirs {
+			if d.pack == nil && d.digest.IsDir() == dirs {
 				names = append(names, d.info.Name)
 			}
 		}
@@ -129,7 +139,7 @@ func (t *Transfer) Collect(ctx context.Context, o CollectOptions) (Collected, er
 			return res, err
 		}
 	}
-	return res, nil
+	return res, t.removePacks(ctx, old)
 }
 
 // unused lists what is not used, and sums up the sizes of all.
@@ -145,7 +155,7 @@ func (t *Transfer) unused(ctx context.Context, o *CollectOptions) (list []stored
 			}
 			total += info.Size
 			if !o.Used[d] {
-				list = append(list, stored{d, info})
+				list = append(list, stored{d, info, nil})
 			}
 			t.tell(Progress{Checked: 1})
 		}

@@ -199,6 +199,22 @@ func (f *fetch) bring(ctx context.Context, list []cache.Digest, limits map[cache
 		}
 	}
 	f.t.tell(Progress{MoreObjects: int64(len(list)), MoreBytes: bytes})
+	var failed *TransferError
+	list, err := f.bringPacked(ctx, list, limits)
+	if err := f.and(&failed, err); err != nil {
+		return err
+	}
+	if err := f.and(&failed, f.bringEach(ctx, list, limits)); err != nil {
+		return err
+	}
+	if failed != nil {
+		return failed
+	}
+	return nil
+}
+
+// bringEach brings objects that are there by themselves.
+func (f *fetch) bringEach(ctx context.Context, list []cache.Digest, limits map[cache.Digest]int64) error {
 	return f.t.each(ctx, "download", len(list), func(ctx context.Context, i int) error {
 		d := list[i]
 		limit, ok := limits[d]

@@ -20,7 +20,7 @@ const (
 )
 
 func sortDigests(ds []cache.Digest) {
-	slices.SortFunc(ds, func(a, b cache.Digest) int { return cmp.Compare(a.String(), b.String()) })
+	slices.SortFunc(ds, cache.Digest.Compare)
 }
 
 func newestFirst(infos []Info) {
@@ -40,14 +40,32 @@ func (g group) prefix() string {
 	return objectPrefix(g.hash) + string([]byte{digits[g.first>>4], digits[g.first&15]}) + "/"
 }
 
-// Present returns the sizes of those of the objects ds that the remote has. When
-// few are asked for, each is; when many are, listings of the 256 prefixes that
-// they are spread over tell, unless the remote holds so much more that asking
-// for each is cheaper: what one listing has tells about the others.
+// Present returns the sizes of those of the objects ds that the remote has. What
+// is in packs, their indexes tell. Of the others, when they are few, each is
+// asked for; when they are many, listings tell: of the 256 prefixes that they
+// are spread over, or of all at once where that is few pages. When the remote
+// holds so much more that asking for each is cheaper, that is done: what one
+// listing has tells about the others.
 func (t *Transfer) Present(ctx context.Context, ds []cache.Digest) (map[cache.Digest]int64, error) {
 	found := make(map[cache.Digest]int64, len(ds))
 	if len(ds) == 0 {
 		return found, nil
+	}
+	where, err := t.locate(ctx, ds)
+	if err != nil {
+		return nil, err
+	}
+	if len(where) > 0 {
+		var rest []cache.Digest
+		for _, d := range ds {
+			if at, ok := where[d]; ok {
+				found[d] = at.length
+			} else {
+				rest = append(rest, d)
+			}
+		}
+		t.tell(Progress{Checked: int64(len(ds) - len(rest))})
+		ds = rest
 	}
 	groups := map[group][]cache.Digest{}
 	var order []group
@@ -64,11 +82,46 @@ func (t *Transfer) Present(ctx context.Context, ds []cache.Digest) (map[cache.Di
 		if err != nil {
 			return nil, err
 		}
+		if len(listed) <= listAllUpTo && len(order) > listAllUpTo && g.hash != cache.MD5Text && sameHash(order) {
+			return found, t.presentByListAll(ctx, g.hash, ds, found)
+		}
 		if pages*len(order)*listWeight <= len(ds) {
 			return found, t.presentByList(ctx, order, groups, g, listed, found)
 		}
 	}
 	return found, t.presentByStat(ctx, ds, found)
+}
+
+// listAllUpTo is up to how many objects under one of the 256 prefixes all of them
+// are listed at once: that takes as many pages in a row as a quarter of that.
+const listAllUpTo = 24
+
+func (t *Transfer) presentByListAll(ctx context.Context, h *cache.Hash, ds []cache.Digest, found map[cache.Digest]int64) error {
+	sizes := map[cache.Digest]int64{}
+	for info, err := range t.Remote.List(ctx, objectPrefix(h)) {
+		if err != nil {
+			return err
+		}
+		if d, ok := ParseObjectName(h, info.Name); ok {
+			sizes[d] = info.Size
+		}
+	}
+	for _, d := range ds {
+		if size, ok := sizes[d]; ok {
+			found[d] = size
+		}
+	}
+	t.tell(Progress{Checked: int64(len(ds))})
+	return nil
+}
+
+func sameHash(list []group) bool {
+	for _, g := range list {
+		if g.hash != list[0].hash {
+			return false
+		}
+	}
+	return true
 }
 
 // listGroup lists one prefix.

@@ -65,7 +65,7 @@ func (t *Transfer) waitCollected(ctx context.Context) (marker, error) {
 }
 
 func (t *Transfer) push(ctx context.Context, items []Item, records []Record) (Result, error) {
-	p := &push{t: t, w: newWanted(), there: map[cache.Digest]bool{}}
+	p := &push{t: t, w: newWanted(), there: map[cache.Digest]bool{}, sizes: map[cache.Digest]int64{}}
 	for _, it := range items {
 		if err := p.add(it); err != nil {
 			return Result{}, err
@@ -74,7 +74,7 @@ func (t *Transfer) push(ctx context.Context, items []Item, records []Record) (Re
 	if err := p.survey(ctx); err != nil {
 		return Result{}, err
 	}
-	err := p.send(ctx, p.files)
+	err := p.sendFiles(ctx)
 	var failed *TransferError
 	if err != nil && !errors.As(err, &failed) {
 		return p.result(), err
@@ -98,9 +98,10 @@ type push struct {
 	w *wanted
 
 	mu    sync.Mutex
-	there map[cache.Digest]bool // is on the remote now
-	files []cache.Digest        // to send
-	lost  []cache.Digest        // on neither side
+	there map[cache.Digest]bool  // is on the remote now
+	files []cache.Digest         // to send
+	sizes map[cache.Digest]int64 // of files
+	lost  []cache.Digest         // on neither side
 
 	objects, bytes, records atomic.Int64
 }
@@ -169,6 +170,7 @@ func (p *push) survey(ctx context.Context) error {
 			p.lost = append(p.lost, d)
 		case !d.IsDir():
 			p.files = append(p.files, d)
+			p.sizes[d] = ours
 			bytes += ours
 		}
 	}
@@ -274,14 +276,9 @@ func (t *Transfer) sendObject(ctx context.Context, d cache.Digest) (int64, error
 	}
 	var body Body
 	if fi.Size() <= smallObject {
-		data := make([]byte, fi.Size())
-		if _, err := io.ReadFull(f, data); err != nil {
-			return 0, fmt.Errorf("read object %s: %w", d, err)
-		}
-		h := d.Hash().New()
-		h.Write(data)
-		if cache.NewDigest(d.Hash(), h.Sum(nil), d.IsDir()) != d {
-			return 0, t.Cache.Quarantine(d)
+		data, err := t.readVerified(f, d, fi.Size())
+		if err != nil {
+			return 0, err
 		}
 		body = Bytes(data)
 	} else {
@@ -295,6 +292,21 @@ func (t *Transfer) sendObject(ctx context.Context, d cache.Digest) (int64, error
 		return 0, t.Cache.Quarantine(d)
 	}
 	return fi.Size(), err
+}
+
+// readVerified reads all of an object of the cache, which goes to the quarantine
+// when it is not what its name says.
+func (t *Transfer) readVerified(f *os.File, d cache.Digest, size int64) ([]byte, error) {
+	data := make([]byte, size)
+	if _, err := io.ReadFull(f, data); err != nil {
+		return nil, fmt.Errorf("read object %s: %w", d, err)
+	}
+	h := d.Hash().New()
+	h.Write(data)
+	if cache.NewDigest(d.Hash(), h.Sum(nil), d.IsDir()) != d {
+		return nil, t.Cache.Quarantine(d)
+	}
+	return data, nil
 }
 
 // objectBody is an object of the cache as a Body that verifies itself. Its

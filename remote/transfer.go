@@ -18,6 +18,8 @@ type Transfer struct {
 	// Jobs is how many objects move at once; 0 means DVC's default, four for
 	// each processor.
 	Jobs int
+	// Packs keeps small objects together; nil knows nothing of packs.
+	Packs *Packs
 	// Progress is told what changed since the last call; it may be nil. It is
 	// called from several goroutines.
 	Progress func(Progress)
@@ -73,6 +75,12 @@ const keptErrors = 5
 // whatever becomes of others, unless an error is fatal for all or ctx ends. The
 // error is nil, ctx's or a *TransferError.
 func (t *Transfer) each(ctx context.Context, verb string, n int, fn func(ctx context.Context, i int) error) error {
+	return t.eachOf(ctx, verb, t.jobs(), n, fn)
+}
+
+// eachOf is each with at most so many at once. When fn is about several objects,
+// its error is a *TransferError.
+func (t *Transfer) eachOf(ctx context.Context, verb string, most, n int, fn func(ctx context.Context, i int) error) error {
 	if n == 0 {
 		return ctx.Err()
 	}
@@ -84,7 +92,7 @@ func (t *Transfer) each(ctx context.Context, verb string, n int, fn func(ctx con
 		failed TransferError
 		wg     sync.WaitGroup
 	)
-	for range min(t.jobs(), n) {
+	for range min(t.jobs(), most, n) {
 		wg.Go(func() {
 			for inner.Err() == nil {
 				i := int(next.Add(1)) - 1
@@ -97,10 +105,7 @@ func (t *Transfer) each(ctx context.Context, verb string, n int, fn func(ctx con
 				}
 				mu.Lock()
 				if inner.Err() == nil || !errors.Is(err, context.Canceled) {
-					failed.Failed++
-					if len(failed.Errs) < keptErrors {
-						failed.Errs = append(failed.Errs, err)
-					}
+					failed.merge(err)
 				}
 				mu.Unlock()
 				if fatal(err) {

@@ -1,13 +1,19 @@
 package remotetest
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/zeebo/blake3"
 
 	"github.com/flowrepro/flow/cache"
 	"github.com/flowrepro/flow/remote"
@@ -91,11 +97,11 @@ func Digests(tb testing.TB, s *cache.Store, items []remote.Item) []cache.Digest 
 	return list
 }
 
-// Sound reads every object of a store and fails when one is not what its name
-// says. It returns how many there are.
+// Sound reads every object of a store, in packs or not, and fails when one is not
+// what its name says. It returns how many there are.
 func Sound(tb testing.TB, s remote.Store, h *cache.Hash) int {
 	tb.Helper()
-	n := 0
+	n := soundPacks(tb, s)
 	for info, err := range s.List(context.Background(), "files/") {
 		if err != nil {
 			tb.Fatal(err)
@@ -119,6 +125,45 @@ func Sound(tb testing.TB, s remote.Store, h *cache.Hash) int {
 			tb.Errorf("'%s' holds %s", info.Name, got)
 		}
 		n++
+	}
+	return n
+}
+
+// soundPacks reads packs by their published form and not by the code under test.
+func soundPacks(tb testing.TB, s remote.Store) int {
+	tb.Helper()
+	read := func(name string) []byte {
+		data, err := remote.ReadAll(context.Background(), s, name, 1<<30)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return data
+	}
+	n := 0
+	for info, err := range s.List(context.Background(), "packs/") {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		name, ok := strings.CutSuffix(info.Name, ".index")
+		if !ok {
+			continue
+		}
+		index, pack := read(info.Name), read(name+".pack")
+		if sum := blake3.Sum256(index); "packs/blake3/"+hex.EncodeToString(sum[:]) != name {
+			tb.Errorf("'%s' is not what its name says", info.Name)
+		}
+		count := int(binary.LittleEndian.Uint64(index[16:]))
+		if len(index) != 32+44*count || binary.LittleEndian.Uint64(index[24:]) != uint64(len(pack)) {
+			tb.Fatalf("'%s' does not hold together", info.Name)
+		}
+		for i := range count {
+			e := index[32+44*i:]
+			offset, length := binary.LittleEndian.Uint64(e[32:]), uint64(binary.LittleEndian.Uint32(e[40:]))
+			if sum := blake3.Sum256(pack[offset : offset+length]); !bytes.Equal(sum[:], e[:32]) {
+				tb.Errorf("'%s.pack' holds %x where it should hold %x", name, sum, e[:32])
+			}
+		}
+		n += count
 	}
 	return n
 }

@@ -236,9 +236,9 @@ func Times(n int64, match func(r *http.Request) bool, f Fault) func(*http.Reques
 	}
 }
 
-// IsObject matches requests of a method on objects.
+// IsObject matches requests of a method on objects and packs.
 func IsObject(method string) func(*http.Request) bool {
 	return func(r *http.Request) bool {
-		return r.Method == method && strings.Contains(r.URL.Path, "/files/")
+		return r.Method == method && (strings.Contains(r.URL.Path, "/files/") || strings.Contains(r.URL.Path, "/packs/"))
 	}
 }

@@ -26,6 +26,7 @@ type bench struct {
 	cache  *cache.Store
 	items  []remote.Item
 	all    []cache.Digest
+	packs  bool
 }
 
 // newBench makes a bench with 24 small files in a directory, a file of 1 MB and
@@ -60,7 +61,11 @@ func quick() *remote.Retrier {
 }
 
 func (b *bench) through(c *cache.Store) *remote.Transfer {
-	return &remote.Transfer{Remote: b.faulty, Cache: c, Jobs: 8}
+	t := &remote.Transfer{Remote: b.faulty, Cache: c, Jobs: 8}
+	if b.packs {
+		t.Packs = new(remote.Packs)
+	}
+	return t
 }
 
 // push sends everything through the proxy.
@@ -154,20 +159,27 @@ func TestPassingFaults(t *testing.T) {
 		{"truncated", nil, firstOfEach(gets, remotetest.Truncate)},
 		{"corrupted", firstOfEach(puts, remotetest.CorruptUpload), firstOfEach(gets, remotetest.Corrupt)},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, server, cache.BLAKE3)
-			b.proxy.Inject(c.pushing)
-			if res, err := b.push(t); err != nil || res.Objects != len(b.all) {
-				t.Fatalf("push: %+v, %v", res, err)
+		for _, packs := range []bool{false, true} {
+			name := c.name
+			if packs {
+				name += " with packs"
 			}
-			if n := remotetest.Sound(t, b.direct, cache.BLAKE3); n != len(b.all) {
-				t.Errorf("%d objects on the remote, want %d", n, len(b.all))
-			}
-			b.proxy.Inject(c.fetching)
-			b.fetch(t)
-			b.settle(t)
-		})
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				b := newBench(t, server, cache.BLAKE3)
+				b.packs = packs
+				b.proxy.Inject(c.pushing)
+				if res, err := b.push(t); err != nil || res.Objects != len(b.all) {
+					t.Fatalf("push: %+v, %v", res, err)
+				}
+				if n := remotetest.Sound(t, b.direct, cache.BLAKE3); n != len(b.all) {
+					t.Errorf("%d objects on the remote, want %d", n, len(b.all))
+				}
+				b.proxy.Inject(c.fetching)
+				b.fetch(t)
+				b.settle(t)
+			})
+		}
 	}
 	t.Run("hangs", func(t *testing.T) {
 		t.Parallel()

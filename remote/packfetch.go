@@ -1,0 +1,197 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/flowrepro/flow/cache"
+)
+
+const (
+	// packGap is how many bytes that nobody wants are read rather than asking
+	// twice; packRun bounds what one request asks for.
+	packGap = 32 << 10
+	packRun = 2 << 20
+	// packRounds is how often packs are looked for that garbage collections take
+	// away meanwhile.
+	packRounds = 3
+)
+
+// packRange is a part of a pack that is asked for at once.
+type packRange struct {
+	pack           string
+	offset, length int64
+	objects        []packed // by offset
+}
+
+// bringPacked brings those of the objects that are in packs, and returns the
+// others, which may be there by themselves.
+func (f *fetch) bringPacked(ctx context.Context, list []cache.Digest, limits map[cache.Digest]int64) ([]cache.Digest, error) {
+	if f.t.Packs == nil {
+		return list, nil
+	}
+	var asked, rest []cache.Digest
+	for _, d := range list {
+		// Of a native object the size is known: what is large is in no pack.
+		if n, ok := limits[d]; ok && n >= packedLimit || d.Hash() != cache.BLAKE3 || d.IsDir() {
+			rest = append(rest, d)
+		} else {
+			asked = append(asked, d)
+		}
+	}
+	var failed *TransferError
+	for range packRounds {
+		where, err := f.t.locate(ctx, asked)
+		if err != nil {
+			return nil, err
+		}
+		var places []place
+		for _, d := range asked {
+			at, ok := where[d]
+			if n, known := limits[d]; !ok || known && at.length > n {
+				rest = append(rest, d)
+			} else {
+				places = append(places, at)
+			}
+		}
+		ranges := packRanges(places)
+		gone := make([][]packed, len(ranges))
+		err = f.t.each(ctx, "download", len(ranges), func(ctx context.Context, i int) error {
+			left, err := f.bringRange(ctx, &ranges[i])
+			if errors.Is(err, ErrNotFound) {
+				gone[i], err = left, nil
+			}
+			return err
+		})
+		if err := f.and(&failed, err); err != nil {
+			return nil, err
+		}
+		asked = nil
+		for _, left := range gone {
+			for _, o := range left {
+				asked = append(asked, o.digest)
+			}
+		}
+		if len(asked) == 0 {
+			break
+		}
+	}
+	rest = append(rest, asked...)
+	if failed != nil {
+		return rest, failed
+	}
+	return rest, nil
+}
+
+// packRanges makes few requests of many objects: neighbours are asked for
+// together.
+func packRanges(places []place) []packRange {
+	slices.SortFunc(places, func(a, b place) int {
+		if c := strings.Compare(a.pack, b.pack); c != 0 {
+			return c
+		}
+		if a.offset != b.offset {
+			return int(a.offset - b.offset)
+		}
+		return int(a.length - b.length)
+	})
+	var list []packRange
+	for _, at := range places {
+		end := at.offset + at.length
+		if n := len(list) - 1; n >= 0 {
+			r := &list[n]
+			if r.pack == at.pack && at.offset-(r.offset+r.length) <= packGap && end-r.offset <= packRun {
+				r.length = max(r.length, end-r.offset)
+				r.objects = append(r.objects, at.packed)
+				continue
+			}
+		}
+		list = append(list, packRange{at.pack, at.offset, at.length, []packed{at.packed}})
+	}
+	return list
+}
+
+// bringRange brings the objects of a range. It tries again what arrives damaged;
+// the objects that are left when the pack is gone come with ErrNotFound.
+func (f *fetch) bringRange(ctx context.Context, r *packRange) (left []packed, err error) {
+	var failed TransferError
+	todo := *r
+	for tries := 0; len(todo.objects) > 0; {
+		var n int
+		n, err = f.readRange(ctx, &todo)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		// Those before are here; it is the next one that did not come, or not as
+		// it should.
+		if todo.objects = todo.objects[n:]; n > 0 {
+			tries = 0
+		}
+		if KindOf(err) != Corrupt && !errors.Is(err, cache.ErrChanged) {
+			break
+		}
+		if tries++; tries == corruptTries {
+			failed.add(&Error{Op: "get", Name: packBodyName(r.pack), Kind: Corrupt, Err: errNotItself}, 1)
+			todo.objects, tries, err = todo.objects[1:], 0, nil
+		}
+		if len(todo.objects) > 0 {
+			first, last := todo.objects[0], todo.objects[len(todo.objects)-1]
+			todo.offset, todo.length = first.offset, last.offset+last.length-first.offset
+		}
+	}
+	if errors.Is(err, ErrNotFound) {
+		return todo.objects, err
+	}
+	if err != nil {
+		failed.add(err, len(todo.objects))
+	}
+	if failed.Failed > 0 {
+		return nil, &failed
+	}
+	return nil, nil
+}
+
+// readRange reads a range and stores its objects; n of them are here then.
+func (f *fetch) readRange(ctx context.Context, r *packRange) (n int, err error) {
+	t := f.t
+	var body io.ReadCloser = io.NopCloser(strings.NewReader(""))
+	if r.length > 0 { // a range of no bytes would be all of the pack
+		if body, err = t.Remote.Get(ctx, packBodyName(r.pack), Range{Offset: r.offset, Length: r.length}); err != nil {
+			return 0, err
+		}
+	}
+	defer body.Close() //nolint:errcheck // what it yields is verified
+	buf := packBuffers.Get().(*[packedLimit]byte)
+	defer packBuffers.Put(buf)
+	at := r.offset
+	short := func(err error) error {
+		if errors.Is(err, io.EOF) || err == io.ErrUnexpectedEOF { //nolint:errorlint // ReadFull's own; a store's has a kind
+			return &Error{Op: "get", Name: packBodyName(r.pack), Kind: Corrupt, Err: io.ErrUnexpectedEOF}
+		}
+		return err
+	}
+	for _, o := range r.objects {
+		if _, err := io.CopyN(io.Discard, body, o.offset-at); err != nil {
+			return n, short(err)
+		}
+		data := buf[:o.length]
+		if _, err := io.ReadFull(body, data); err != nil {
+			return n, short(err)
+		}
+		at = o.offset + o.length
+		if err := t.Cache.PutBytesAs(o.digest, data); err != nil {
+			return n, err
+		}
+		n++
+		f.objects.Add(1)
+		f.bytes.Add(o.length)
+		t.tell(Progress{Bytes: o.length, Objects: 1})
+	}
+	return n, nil
+}
