@@ -3,7 +3,8 @@
 //
 // The tests have the build tag interop, so that `go test ./...` leaves them
 // out; interop/run runs them. FLOW_TEST_DVC names DVC's executable and
-// FLOW_TEST_FLOW flow's, which is built when there is none.
+// FLOW_TEST_FLOW flow's, which is built when there is none. The packages below
+// are beside other peers; interop/run says what names each of them.
 //
 // Each archive in testdata is the shape of a project. It is set up twice, one
 // copy for each tool, and brought through the same life: repro, edits with
