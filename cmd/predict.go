@@ -110,12 +110,12 @@ func (a *app) predict(ctx context.Context, f *predictFlags, args []string, given
 }
 
 // openModel opens the model that an argument names: a directory, or an address
-// in the registry. Briefly says that it is used once.
+// in the registry or in object storage. Briefly says that it is used once.
 func (a *app) openModel(ctx context.Context, name string, briefly bool) (m *model.Model, err error) {
 	if u, uriErr := track.ParseModelURI(name); uriErr == nil && !u.Local() {
 		s := a.sources("")
 		defer func() { err = errors.Join(err, s.close()) }()
-		r, err := s.resolver()
+		r, err := s.resolver(u)
 		if err != nil {
 			return nil, err
 		}

@@ -27,6 +27,7 @@ type sources struct {
 	app      *app
 	state    string
 	tracking *tracking
+	objects  objectStorage
 }
 
 // sources keeps downloads in a directory, "" for the user's cache.
@@ -92,14 +93,18 @@ func (s *sources) open(address string) (serve.Source, error) {
 	if u.Local() {
 		return serve.Directory(u.Dir), nil
 	}
-	r, err := s.resolver()
+	r, err := s.resolver(u)
 	if err != nil {
 		return nil, err
 	}
 	return &registrySource{r, u}, nil
 }
 
-func (s *sources) resolver() (*track.Resolver, error) {
+// resolver finds what an address means. One in object storage needs no registry.
+func (s *sources) resolver(u track.ModelURI) (*track.Resolver, error) {
+	if u.Remote != "" {
+		return &track.Resolver{Objects: &s.objects, Cache: s.state}, nil
+	}
 	if s.tracking == nil {
 		t, err := s.app.openTracking()
 		if err != nil {
@@ -107,7 +112,7 @@ func (s *sources) resolver() (*track.Resolver, error) {
 		}
 		s.tracking = t
 	}
-	return &track.Resolver{Store: s.tracking.Store, Base: s.tracking.root, Cache: s.state}, nil
+	return &track.Resolver{Store: s.tracking.Store, Objects: &s.objects, Base: s.tracking.root, Cache: s.state}, nil
 }
 
 // memory names the file that remembers the last good model of a source, which is
@@ -116,7 +121,11 @@ func (s *sources) memory(source serve.Source) string {
 	if _, ok := source.(serve.Directory); ok {
 		return ""
 	}
-	sum := blake3.Sum256([]byte(s.tracking.Location() + " " + source.String()))
+	registry := ""
+	if s.tracking != nil {
+		registry = s.tracking.Location()
+	}
+	sum := blake3.Sum256([]byte(registry + " " + source.String()))
 	return filepath.Join(s.state, "serve-"+hex.EncodeToString(sum[:8])+".json")
 }
 

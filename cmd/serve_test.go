@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flowrepro/flow/remote/remotetest"
 	"github.com/flowrepro/flow/stages/features"
 	"github.com/flowrepro/flow/stages/model"
 	"github.com/flowrepro/flow/stages/text"
@@ -105,6 +106,16 @@ func (s *serving) ask() string {
 	return string(data)
 }
 
+func (s *serving) metrics() string {
+	s.t.Helper()
+	a, err := http.Get(s.url + "/metrics")
+	mustDo(s.t, err)
+	defer a.Body.Close()
+	data, err := io.ReadAll(a.Body)
+	mustDo(s.t, err)
+	return string(data)
+}
+
 // until asks until the answer has a part.
 func (s *serving) until(part string) {
 	s.t.Helper()
@@ -170,5 +181,44 @@ func TestServePromoted(t *testing.T) {
 	s.until(`"version":"1"`)
 	if out := flowOutput(t, dir, "predict", "models:/sentiment@production", "--text", "good"); !strings.Contains(out, "positive") {
 		t.Errorf("predict: %s", out)
+	}
+}
+
+// A model in a bucket is served and followed, without a project.
+func TestServeObjects(t *testing.T) {
+	server := remotetest.StartS3(t)
+	dir := t.TempDir()
+	at := filepath.Join(server.Dir, remotetest.Bucket, "teams", "model")
+	writeModel(t, at, 1)
+	env := []string{
+		"AWS_ENDPOINT_URL=" + server.Endpoint, "AWS_ACCESS_KEY_ID=" + server.AccessKey, "AWS_SECRET_ACCESS_KEY=" + server.SecretKey,
+		"AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
+	}
+	address := "s3://" + remotetest.Bucket + "/teams/model"
+	s := startServing(t, dir, env, "--model", address, "--address", "127.0.0.1:0", "--poll", "50ms")
+	s.until(`"class":"positive"`)
+	predict := flowProcess(t, dir, "predict", address, "--text", "good")
+	predict.Env = append(predict.Env, env...)
+	if out, err := predict.CombinedOutput(); err != nil || !strings.Contains(string(out), "positive") {
+		t.Errorf("predict: %v\n%s", err, out)
+	}
+	// A damaged object is not served; the good model goes on.
+	weights := filepath.Join(at, model.HeaderFile)
+	good, err := os.ReadFile(weights)
+	mustDo(t, err)
+	mustDo(t, os.WriteFile(weights, good[:len(good)/2], 0o666))
+	refused := regexp.MustCompile(`flow_model_reload_total\{result="error"\} [1-9]`)
+	for end := time.Now().Add(20 * time.Second); !refused.MatchString(s.metrics()); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the damaged model was not noticed")
+		}
+	}
+	s.until(`"class":"positive"`)
+	writeModel(t, at, -1)
+	s.until(`"class":"negative"`)
+	missing := flowProcess(t, dir, "predict", "s3://"+remotetest.Bucket+"/nothing", "--text", "good")
+	missing.Env = append(missing.Env, env...)
+	if out, err := missing.CombinedOutput(); err == nil || !strings.Contains(string(out), "there are no objects") {
+		t.Errorf("predict with no model: %v\n%s", err, out)
 	}
 }
