@@ -68,7 +68,7 @@ requests end, the second does not.`,
 }
 
 func (f *serveFlags) flags(fl *pflag.FlagSet) {
-	fl.StringVar(&f.model, "model", "", "the `address` of the model: a directory or models:/name@alias")
+	fl.StringVar(&f.model, "model", "", "the `address` of the model: a directory, models:/name@alias, models:/name/3 or s3://bucket/path")
 	fl.StringVar(&f.Address, "address", "127.0.0.1:5000", "`host:port` to serve at; port 0 for a free one")
 	fl.StringVar(&f.AdminAddress, "admin-address", "", "`host:port` for metrics, profiles and POST /reload; none without it")
 	fl.DurationVar(&f.Poll, "poll", 30*time.Second, "how often to look for another model; below 0 for never")
