@@ -160,7 +160,7 @@ func (f *fetch) bringRange(ctx context.Context, r *packRange) (left []packed, er
 // readRange reads a range and stores its objects; n of them are here then.
 func (f *fetch) readRange(ctx context.Context, r *packRange) (n int, err error) {
 	t := f.t
-	var body io.ReadCloser = io.NopCloser(strings.NewReader(""))
+	body := io.NopCloser(strings.NewReader(""))
 	if r.length > 0 { // a range of no bytes would be all of the pack
 		if body, err = t.Remote.Get(ctx, packBodyName(r.pack), Range{Offset: r.offset, Length: r.length}); err != nil {
 			return 0, err
