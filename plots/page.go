@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/flowrepro/flow/internal/figure"
 	pages "github.com/flowrepro/flow/internal/page"
@@ -26,16 +27,19 @@ type Item struct {
 //go:embed page.html
 var page string
 
-var pageTemplate = pages.Must(pages.New("plots", page, pages.Funcs{
-	"inline": func(f figure.Figure) (pages.HTML, error) {
-		svg, err := figure.Inline(f)
-		return pages.HTML(svg), err //nolint:gosec // the drawing escapes all text in it
-	},
-	// Within an img element the scripts of an SVG do not run.
-	"source": func(i Image) string {
-		return "data:" + MediaType(i.Name) + ";base64," + base64.StdEncoding.EncodeToString(i.Data)
-	},
-}))
+// pageTemplate is parsed when it is first needed: most commands write no page.
+var pageTemplate = sync.OnceValue(func() *pages.Template {
+	return pages.Must(pages.New("plots", page, pages.Funcs{
+		"inline": func(f figure.Figure) (pages.HTML, error) {
+			svg, err := figure.Inline(f)
+			return pages.HTML(svg), err //nolint:gosec // the drawing escapes all text in it
+		},
+		// Within an img element the scripts of an SVG do not run.
+		"source": func(i Image) string {
+			return "data:" + MediaType(i.Name) + ";base64," + base64.StdEncoding.EncodeToString(i.Data)
+		},
+	}))
+})
 
 // WritePage writes the plots as one page that needs nothing but itself. Plots
 // that cannot be drawn are named with the reason.
@@ -56,7 +60,7 @@ func WritePage(w io.Writer, title string, items []Item) error {
 		}
 		list = append(list, d)
 	}
-	if err := pageTemplate.Execute(w, map[string]any{"Title": title, "Items": list}); err != nil {
+	if err := pageTemplate().Execute(w, map[string]any{"Title": title, "Items": list}); err != nil {
 		return fmt.Errorf("write plots: %w", err)
 	}
 	return nil

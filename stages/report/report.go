@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/flowrepro/flow/internal/figure"
 	pages "github.com/flowrepro/flow/internal/page"
@@ -72,20 +73,23 @@ type Param struct{ Key, Value string }
 //go:embed report.html
 var page string
 
-var pageTemplate = pages.Must(pages.New("report", page, pages.Funcs{
-	"number": number, "count": grouped, "percent": percent, "figure": inline, "toward": Span.Toward, "first": func(s []Word) float64 {
-		if len(s) == 0 || s[0].Weight == 0 {
-			return 1
-		}
-		return math.Abs(s[0].Weight)
-	},
-	"width":  func(w, most float64) string { return strconv.FormatFloat(100*math.Abs(w)/most, 'f', 1, 64) },
-	"signed": func(w float64) string { return strings.Replace(fmt.Sprintf("%+.3f", w), "-", "−", 1) },
-}))
+// pageTemplate is parsed when it is first needed: most commands write no page.
+var pageTemplate = sync.OnceValue(func() *pages.Template {
+	return pages.Must(pages.New("report", page, pages.Funcs{
+		"number": number, "count": grouped, "percent": percent, "figure": inline, "toward": Span.Toward, "first": func(s []Word) float64 {
+			if len(s) == 0 || s[0].Weight == 0 {
+				return 1
+			}
+			return math.Abs(s[0].Weight)
+		},
+		"width":  func(w, most float64) string { return strconv.FormatFloat(100*math.Abs(w)/most, 'f', 1, 64) },
+		"signed": func(w float64) string { return strings.Replace(fmt.Sprintf("%+.3f", w), "-", "−", 1) },
+	}))
+})
 
 // Write writes the report.
 func Write(w io.Writer, d Data) error {
-	if err := pageTemplate.Execute(w, newView(d)); err != nil {
+	if err := pageTemplate().Execute(w, newView(d)); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
