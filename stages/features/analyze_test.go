@@ -328,6 +328,9 @@ func TestFitIsTransform(t *testing.T) {
 }
 
 func TestRowDoesNotAllocate(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector empties pools")
+	}
 	docs := []string{"a good film with a good plot", "a bad film without any plot"}
 	for _, analyzer := range []string{WordAnalyzer, CharWBAnalyzer} {
 		c := DefaultConfig()

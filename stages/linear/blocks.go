@@ -137,7 +137,8 @@ func (f *blockFit) survey(ctx context.Context) error {
 	if nb != nil {
 		totals = newCounts(f.blocks.Cols(), nb.Alpha)
 	}
-	f.starts = []int{0}
+	// Blocks are read meanwhile, for which f.starts must not change.
+	starts := []int{0}
 	err := f.each(ctx, func(k int, x *features.CSR, y []float64) error {
 		for _, v := range y {
 			if v > 0 {
@@ -146,7 +147,7 @@ func (f *blockFit) survey(ctx context.Context) error {
 				count[0]++
 			}
 		}
-		f.starts = append(f.starts, f.starts[k]+x.Rows)
+		starts = append(starts, starts[k]+x.Rows)
 		if totals != nil {
 			return totals.add(x, y, nb.Binary)
 		}
@@ -155,7 +156,8 @@ func (f *blockFit) survey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n := f.starts[len(f.starts)-1]; n != f.blocks.Rows() {
+	f.starts = starts
+	if n := starts[len(starts)-1]; n != f.blocks.Rows() {
 		return fmt.Errorf("blocks have %d rows, not %d", n, f.blocks.Rows())
 	}
 	if count[0] == 0 || count[1] == 0 {
