@@ -46,7 +46,7 @@ func compare(data, wordnet string, reviews, runs int) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // temporary
 	if err := writeReviews(filepath.Join(dir, "reviews.csv"), data, reviews); err != nil {
 		return err
 	}
