@@ -10,6 +10,10 @@ import (
 	"time"
 )
 
+// With more, probabilities of different versions would be too near 0 or 1 to tell
+// them apart.
+const mostVersions, mostGoods = 10, 4
+
 // weight is what a version's model gives each "good" of a text, and "bad" the
 // negative. No two versions have the same, and neighbours differ in the label.
 func weight(version int) float64 {
@@ -40,7 +44,7 @@ func pair(a *answer, version, goods int) error {
 		label, class = 1, "positive"
 	}
 	// Written so that a probability that is not a number is wrong.
-	if a.Label != label || a.Class != class || !(math.Abs(a.Probability-probability) < 1e-6) {
+	if a.Label != label || a.Class != class || !(math.Abs(a.Probability-probability) < 1e-9) {
 		return fmt.Errorf("version %d answered %d, %s, %v to %d times good; want %d, %s, %v", version, a.Label, a.Class, a.Probability, goods, label, class, probability)
 	}
 	return nil

@@ -19,10 +19,10 @@ func of(version, goods int) *answer {
 	return a
 }
 
-func TestWeightsDiffer(t *testing.T) {
-	for v := 1; v <= 10; v++ {
-		for other := 1; other <= 10; other++ {
-			for goods := 1; goods <= 8; goods++ {
+func TestVersionsDiffer(t *testing.T) {
+	for v := 1; v <= mostVersions; v++ {
+		for other := 1; other <= mostVersions; other++ {
+			for goods := 1; goods <= mostGoods; goods++ {
 				if err := pair(of(other, goods), v, goods); (err == nil) != (v == other) {
 					t.Errorf("version %d for %d with %d: %v", other, v, goods, err)
 				}

@@ -60,7 +60,7 @@ func load(ctx context.Context, url string, clients int, c *checker, l *latencies
 	for n := range clients {
 		wg.Go(func() {
 			for i := n; ctx.Err() == nil; i++ {
-				goods := 1 + i%8
+				goods := 1 + i%mostGoods
 				s, start := c.send(), time.Now()
 				a, err := ask(client, url, goods)
 				if err != nil {

@@ -28,7 +28,7 @@ var (
 	clients  = flag.Int("clients", 8, "connections that ask")
 	every    = flag.Duration("every", 5*time.Second, "time between promotions")
 	poll     = flag.Duration("poll", 200*time.Millisecond, "how often the server looks for another version")
-	versions = flag.Int("versions", 3, "versions of the model, from 2 on")
+	versions = flag.Int("versions", 3, "versions of the model, 2 to 10")
 )
 
 func main() {
@@ -43,8 +43,8 @@ func main() {
 }
 
 func run(ctx context.Context) (err error) {
-	if *versions < 2 || *clients < 1 || *poll <= 0 || *every < 2**poll || *duration < 2**every {
-		return errors.New("want at least 2 -versions, 1 of -clients, a -poll above 0, -every of 2 polls and a -duration of 2 times -every")
+	if *versions < 2 || *versions > mostVersions || *clients < 1 || *poll <= 0 || *every < 2**poll || *duration < 2**every {
+		return fmt.Errorf("want 2 to %d -versions, at least 1 of -clients, a -poll above 0, -every of 2 polls and a -duration of 2 times -every", mostVersions)
 	}
 	tmp, err := os.MkdirTemp("", "flow-soak-")
 	if err != nil {
