@@ -12,6 +12,8 @@ func (a *app) commands() []*cobra.Command {
 		a.commitCommand(),
 		a.configCommand(),
 		a.dagCommand(),
+		a.dataCommand(),
+		a.diffCommand(),
 		a.doctorCommand(),
 		a.explainCommand(),
 		a.fetchCommand(),

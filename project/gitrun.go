@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -161,6 +162,27 @@ func (g *Git) Resolve(ctx context.Context, rev string) (string, error) {
 		return "", fmt.Errorf("unknown Git revision '%s'", rev)
 	}
 	return strings.TrimSpace(string(out)), err
+}
+
+// Status reports whether anything differs from the commit that is checked out,
+// in the index or in the working tree. With untracked, files that are neither
+// tracked nor ignored count as well and are returned as absolute paths, sorted.
+func (g *Git) Status(ctx context.Context, untracked bool) (dirty bool, files []string, err error) {
+	mode := "no"
+	if untracked {
+		mode = "all"
+	}
+	out, err := g.run(ctx, nil, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files="+mode)
+	if err != nil {
+		return false, nil, err
+	}
+	for entry := range strings.SplitSeq(string(out), "\x00") {
+		if name, ok := strings.CutPrefix(entry, "?? "); ok {
+			files = append(files, filepath.Join(g.Root, filepath.FromSlash(name)))
+		}
+	}
+	slices.Sort(files)
+	return len(out) > 0, files, nil
 }
 
 // ListFiles returns the files of a commit below dir, an absolute path, as
