@@ -9,6 +9,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -99,6 +100,68 @@ func changedProject(t *testing.T) *project {
 	// The object of lost.txt.
 	p.exec("rm", "-f", ".dvc/cache/files/md5/"+md5Path("lost")).ok()
 	return p
+}
+
+// TestSharingList compares the listings of a project and its sizes. Sizes of
+// directories are left out: DVC tells those of the file system.
+func TestSharingList(t *testing.T) {
+	t.Parallel()
+	p := changedProject(t)
+	p.write("src/deep/code.py", "code")
+	p.exec("chmod", "+x", "src/deep/code.py").ok()
+	p.exec("rm", "-r", "data").ok()
+	for _, args := range [][]string{
+		{"."},
+		{".", "-R"},
+		{".", "-R", "-L", "2"},
+		{".", "--dvc-only"},
+		{".", "--dvc-only", "-R"},
+		{".", "data"},
+		{".", "data/nested"},
+		{".", "data/a"},
+		{".", "src"},
+		{p.dir, "src", "-R"},
+		{".", "--rev", "HEAD"},
+		{".", "--rev", "HEAD~1", "-R"},
+		{".", "elsewhere", "--show-hash"},
+	} {
+		for _, form := range []string{"", "--json"} {
+			args := append([]string{"list"}, args...)
+			if form != "" {
+				args = append(args, form)
+			}
+			dvc, flow := p.exec("dvc", args...).ok(), p.exec("flow", args...).ok()
+			same := dvc.out == flow.out
+			if form != "" {
+				same = reflect.DeepEqual(withoutSizes(t, dvc.out), withoutSizes(t, flow.out))
+			}
+			if !same {
+				t.Errorf("%v: DVC printed\n%sflow printed\n%s", args, dvc.out, flow.out)
+			}
+		}
+	}
+	for _, args := range [][]string{{".", "src"}, {".", "elsewhere"}, {".", "-s", "--rev", "HEAD"}, {".", "edited.txt"}} {
+		args = append([]string{"du"}, args...)
+		dvc, flow := p.exec("dvc", args...).ok(), p.exec("flow", args...).ok()
+		if d, f := strings.Fields(dvc.out), strings.Fields(flow.out); !slices.Equal(slices.Sorted(slices.Values(d)), slices.Sorted(slices.Values(f))) {
+			t.Errorf("%v: DVC printed\n%sflow printed\n%s", args, dvc.out, flow.out)
+		}
+	}
+}
+
+// withoutSizes is a listing without the sizes of directories, and of files of
+// which DVC's manifests tell none.
+func withoutSizes(t *testing.T, text string) (list []map[string]any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	for _, it := range list {
+		if it["isdir"] == true || it["isout"] == true {
+			delete(it, "size")
+		}
+	}
+	return list
 }
 
 // unordered is JSON whose lists are sorted by their elements' own JSON.

@@ -210,6 +210,45 @@ func (g *Git) ListFiles(ctx context.Context, commit, dir string) ([]string, erro
 	return files, nil
 }
 
+// TreeFile is a file of a commit.
+type TreeFile struct {
+	// Path is absolute, Size in bytes.
+	Path string
+	Size int64
+	Exec bool
+}
+
+// Tree returns the files and symbolic links of a commit below dir, an absolute
+// path, with what Git knows of them; those in submodules are not among them.
+func (g *Git) Tree(ctx context.Context, commit, dir string) ([]TreeFile, error) {
+	rel, ok := g.rel(dir)
+	if !ok {
+		return nil, fmt.Errorf("'%s' is outside of git repository '%s'", dir, g.Root)
+	}
+	args := []string{"--literal-pathspecs", "ls-tree", "-r", "-z", "--long", "--full-tree", commit}
+	if rel != "." {
+		args = append(args, "--", rel)
+	}
+	out, err := g.run(ctx, nil, args...)
+	if err != nil {
+		return nil, err
+	}
+	var files []TreeFile
+	for entry := range strings.SplitSeq(string(out), "\x00") {
+		meta, name, _ := strings.Cut(entry, "\t")
+		f := strings.Fields(meta)
+		if len(f) != 4 || f[1] != "blob" || !filepath.IsLocal(filepath.FromSlash(name)) {
+			continue
+		}
+		size, err := strconv.ParseInt(f[3], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("git ls-tree: unexpected answer %q for '%s'", meta, name)
+		}
+		files = append(files, TreeFile{Path: filepath.Join(g.Root, filepath.FromSlash(name)), Size: size, Exec: f[0] == "100755"})
+	}
+	return files, nil
+}
+
 // Extract writes files of a commit below dir, an absolute path, into the
 // directory to, with the same paths relative to dir. Only regular files that want
 // accepts, by that path with slashes and by size in bytes, are written.
