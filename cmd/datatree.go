@@ -175,20 +175,20 @@ func (c *dataChange) renamedName() string {
 // compareTrees returns what has become of each path, ordered by kind and path.
 // What only one side has is renamed if the other side lost the same content,
 // and unknown if the other side's directory cannot be read.
-func compareTrees(old, new *dataTree) []dataChange {
+func compareTrees(before, after *dataTree) []dataChange {
 	paths := map[string]bool{}
-	for rel := range old.items {
+	for rel := range before.items {
 		paths[rel] = true
 	}
-	for rel := range new.items {
+	for rel := range after.items {
 		paths[rel] = true
 	}
 	var list []dataChange
 	gone := map[cache.Digest][]string{}
 	for _, rel := range slices.Sorted(maps.Keys(paths)) {
-		c := dataChange{path: rel, old: old.items[rel], new: new.items[rel]}
+		c := dataChange{path: rel, old: before.items[rel], new: after.items[rel]}
 		switch {
-		case old.hidden(rel) || new.hidden(rel):
+		case before.hidden(rel) || after.hidden(rel):
 			c.kind = "unknown"
 		case c.old.IsZero():
 			c.kind = "added"

@@ -84,7 +84,7 @@ func (s *session) diffTrees(ctx context.Context, f *dataDiffFlags, args []string
 	d := &dataDiff{kinds: map[string][]dataChange{}, empty: true}
 	if len(args) == 0 {
 		if _, err := g.Resolve(ctx, "HEAD"); err != nil {
-			return d, nil // nothing was committed yet
+			return d, ctx.Err() // nothing was committed yet
 		}
 	}
 	names := append(slices.Clone(args), []string{"HEAD", workspaceName}[len(args):]...)
@@ -187,13 +187,13 @@ func (c *dataChange) digest() cache.Digest {
 // json has the shape and order of DVC's: no keys at all when nothing differs.
 func (d *dataDiff) json(kinds []string, hashes bool) string {
 	w := &jsonText{}
-	pair := func(key, old, new string) {
+	pair := func(key, before, after string) {
 		w.key(key)
 		w.open('{')
 		w.key("old")
-		w.text(old)
+		w.text(before)
 		w.key("new")
-		w.text(new)
+		w.text(after)
 		w.close('}')
 	}
 	w.open('{')
