@@ -179,6 +179,9 @@ func (l *listing) output(out string) error {
 	if there && errors.Is(err, cache.ErrNotFound) {
 		return nil // the workspace has it
 	}
+	if errors.Is(err, cache.ErrNotFound) {
+		err = &cache.MissingError{Path: out, Digests: []cache.Digest{d}}
+	}
 	if err != nil {
 		return fmt.Errorf("list '%s' of '%s': %w", out, l.r.name, err)
 	}
