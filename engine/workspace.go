@@ -69,6 +69,13 @@ func (w *workspace) scan(ctx context.Context, abs string, text bool) (cache.Entr
 	return s.entry, s.manifest, s.err
 }
 
+// Scan hashes what is in the workspace at a path from the root with an algorithm
+// of the project: its own, or that of entries of DVC 2.x. The error wraps
+// fs.ErrNotExist when there is nothing. The manifest is nil for a file.
+func (e *Engine) Scan(ctx context.Context, rel string, h *cache.Hash) (cache.Entry, *cache.Manifest, error) {
+	return e.ws.scan(ctx, e.abs(rel), h == cache.MD5Text)
+}
+
 // rescan looks at the path anew, remembering nothing but the stat memo.
 func (w *workspace) rescan(ctx context.Context, abs string, text bool) (cache.Entry, *cache.Manifest, error) {
 	sc := &w.scanner

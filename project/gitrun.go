@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -163,6 +164,27 @@ func (g *Git) Resolve(ctx context.Context, rev string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
+// Status reports whether anything differs from the commit that is checked out,
+// in the index or in the working tree. With untracked, files that are neither
+// tracked nor ignored count as well and are returned as absolute paths, sorted.
+func (g *Git) Status(ctx context.Context, untracked bool) (dirty bool, files []string, err error) {
+	mode := "no"
+	if untracked {
+		mode = "all"
+	}
+	out, err := g.run(ctx, nil, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files="+mode)
+	if err != nil {
+		return false, nil, err
+	}
+	for entry := range strings.SplitSeq(string(out), "\x00") {
+		if name, ok := strings.CutPrefix(entry, "?? "); ok {
+			files = append(files, filepath.Join(g.Root, filepath.FromSlash(name)))
+		}
+	}
+	slices.Sort(files)
+	return len(out) > 0, files, nil
+}
+
 // ListFiles returns the files of a commit below dir, an absolute path, as
 // absolute paths; those in submodules are not among them.
 func (g *Git) ListFiles(ctx context.Context, commit, dir string) ([]string, error) {
@@ -184,6 +206,45 @@ func (g *Git) ListFiles(ctx context.Context, commit, dir string) ([]string, erro
 		if ok && !strings.HasPrefix(meta, "160000") {
 			files = append(files, filepath.Join(g.Root, filepath.FromSlash(name)))
 		}
+	}
+	return files, nil
+}
+
+// TreeFile is a file of a commit.
+type TreeFile struct {
+	// Path is absolute, Size in bytes.
+	Path string
+	Size int64
+	Exec bool
+}
+
+// Tree returns the files and symbolic links of a commit below dir, an absolute
+// path, with what Git knows of them; those in submodules are not among them.
+func (g *Git) Tree(ctx context.Context, commit, dir string) ([]TreeFile, error) {
+	rel, ok := g.rel(dir)
+	if !ok {
+		return nil, fmt.Errorf("'%s' is outside of git repository '%s'", dir, g.Root)
+	}
+	args := []string{"--literal-pathspecs", "ls-tree", "-r", "-z", "--long", "--full-tree", commit}
+	if rel != "." {
+		args = append(args, "--", rel)
+	}
+	out, err := g.run(ctx, nil, args...)
+	if err != nil {
+		return nil, err
+	}
+	var files []TreeFile
+	for entry := range strings.SplitSeq(string(out), "\x00") {
+		meta, name, _ := strings.Cut(entry, "\t")
+		f := strings.Fields(meta)
+		if len(f) != 4 || f[1] != "blob" || !filepath.IsLocal(filepath.FromSlash(name)) {
+			continue
+		}
+		size, err := strconv.ParseInt(f[3], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("git ls-tree: unexpected answer %q for '%s'", meta, name)
+		}
+		files = append(files, TreeFile{Path: filepath.Join(g.Root, filepath.FromSlash(name)), Size: size, Exec: f[0] == "100755"})
 	}
 	return files, nil
 }
