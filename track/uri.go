@@ -90,6 +90,9 @@ func ParseModelURI(text string) (ModelURI, error) {
 		if err != nil {
 			return fail("%v", err)
 		}
+		if strings.TrimSpace(dir) == "" {
+			return fail("it has no path")
+		}
 		return ModelURI{Dir: dir}, nil
 	}
 	return fail("unknown scheme '%s'", scheme)
