@@ -35,7 +35,7 @@ func (m *memoryBlocks) Read(i int) (*features.CSR, []int, error) {
 }
 
 func TestBlocksFindTheSameMinimum(t *testing.T) {
-	x, y := sample(1500, 300, 10)
+	x, y := sample(fewer(1500), fewer(300), 10)
 	for k, v := range x.Data {
 		x.Data[k] = math.Abs(v) / 3
 	}

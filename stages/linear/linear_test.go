@@ -178,8 +178,16 @@ func fits() map[string]Options {
 	return out
 }
 
+// fewer is n, or a third of it with -short, which the race detector needs.
+func fewer(n int) int {
+	if testing.Short() {
+		return n / 3
+	}
+	return n
+}
+
 func TestOptimality(t *testing.T) {
-	x, y := sample(3000, 500, 20)
+	x, y := sample(fewer(3000), fewer(500), 20)
 	for name, o := range fits() {
 		for _, c := range []float64{0.01, 1, 100} {
 			if o.Penalty == None && c != 1 {

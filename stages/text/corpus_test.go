@@ -53,6 +53,9 @@ func trainingReviews(t *testing.T) []string {
 // The reviews cleaned here are byte for byte what Python and NLTK make of
 // them: testdata/corpus.py says how the digests came about.
 func TestCorpusIsNLTKs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("all of the reviews, many times")
+	}
 	data, err := os.ReadFile(filepath.Join("testdata", "corpus.json"))
 	if err != nil {
 		t.Fatal(err)
