@@ -10,11 +10,7 @@ words as dense CSV, logistic regression with an L1 penalty, metrics as JSON.
 import json
 import os
 import pickle
-import re
-import shutil
-import string
 import sys
-import tempfile
 
 
 def ingest(at):
@@ -30,34 +26,12 @@ def ingest(at):
 
 
 def preprocess(at, wordnet, stop_words):
-    import nltk
     import pandas as pd
-    from nltk.stem import WordNetLemmatizer
 
-    root = tempfile.mkdtemp()
-    try:
-        corpus = os.path.join(root, "corpora", "wordnet")
-        shutil.copytree(wordnet, corpus)
-        with open(os.path.join(corpus, "lexnames"), "w") as f:
-            f.writelines("%02d\tname%d\t1\n" % (i, i) for i in range(45))
-        open(os.path.join(corpus, "index.sense"), "w").close()
-        nltk.data.path.insert(0, root)
-        lemmatize = WordNetLemmatizer().lemmatize
-        lemmatize("films")
-    finally:
-        shutil.rmtree(root)
-    with open(stop_words) as f:
-        stop = set(f.read().split())
-    punctuation = re.compile("[%s]" % re.escape(string.punctuation))
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "clean"))
+    from cleaning import cleaner
 
-    def clean(text):
-        text = re.sub(r"https?://\S+|www\.\S+", "", text)
-        text = "".join(c for c in text if not c.isdigit())
-        text = punctuation.sub(" ", text.lower()).replace("\u061b", "")
-        text = re.sub(r"\s+", " ", text).strip()
-        text = " ".join(w for w in text.split() if w not in stop)
-        return " ".join(lemmatize(w) for w in text.split())
-
+    clean = cleaner(wordnet, stop_words)
     for part in ("train", "test"):
         df = pd.read_csv(at("raw_%s.csv" % part))
         df["review"] = df["review"].apply(clean)

@@ -1,6 +1,6 @@
 //go:build ignore
 
-// Makes WordNet's word lists in this directory from the files of WordNet 3.0:
+// Command wordnet makes WordNet's word lists in this directory from the files of WordNet 3.0:
 //
 //	go run lists/wordnet.go /usr/share/wordnet
 //
