@@ -188,26 +188,40 @@ func (g *Git) Status(ctx context.Context, untracked bool) (dirty bool, files []s
 // ListFiles returns the files of a commit below dir, an absolute path, as
 // absolute paths; those in submodules are not among them.
 func (g *Git) ListFiles(ctx context.Context, commit, dir string) ([]string, error) {
+	var files []string
+	err := g.listTree(ctx, commit, dir, func(meta, name string) error {
+		if !strings.HasPrefix(meta, "160000") {
+			files = append(files, filepath.Join(g.Root, filepath.FromSlash(name)))
+		}
+		return nil
+	})
+	return files, err
+}
+
+// listTree calls fn for each entry of a commit below dir, an absolute path, with
+// what `git ls-tree` tells of it, options included, and its name from the top.
+func (g *Git) listTree(ctx context.Context, commit, dir string, fn func(meta, name string) error, options ...string) error {
 	rel, ok := g.rel(dir)
 	if !ok {
-		return nil, fmt.Errorf("'%s' is outside of git repository '%s'", dir, g.Root)
+		return fmt.Errorf("'%s' is outside of git repository '%s'", dir, g.Root)
 	}
-	args := []string{"--literal-pathspecs", "ls-tree", "-r", "-z", "--full-tree", commit}
+	args := append([]string{"--literal-pathspecs", "ls-tree", "-r", "-z", "--full-tree"}, options...)
+	args = append(args, commit)
 	if rel != "." {
 		args = append(args, "--", rel)
 	}
 	out, err := g.run(ctx, nil, args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var files []string
 	for entry := range strings.SplitSeq(string(out), "\x00") {
-		meta, name, ok := strings.Cut(entry, "\t")
-		if ok && !strings.HasPrefix(meta, "160000") {
-			files = append(files, filepath.Join(g.Root, filepath.FromSlash(name)))
+		if meta, name, ok := strings.Cut(entry, "\t"); ok {
+			if err := fn(meta, name); err != nil {
+				return err
+			}
 		}
 	}
-	return files, nil
+	return nil
 }
 
 // TreeFile is a file of a commit.
@@ -221,32 +235,20 @@ type TreeFile struct {
 // Tree returns the files and symbolic links of a commit below dir, an absolute
 // path, with what Git knows of them; those in submodules are not among them.
 func (g *Git) Tree(ctx context.Context, commit, dir string) ([]TreeFile, error) {
-	rel, ok := g.rel(dir)
-	if !ok {
-		return nil, fmt.Errorf("'%s' is outside of git repository '%s'", dir, g.Root)
-	}
-	args := []string{"--literal-pathspecs", "ls-tree", "-r", "-z", "--long", "--full-tree", commit}
-	if rel != "." {
-		args = append(args, "--", rel)
-	}
-	out, err := g.run(ctx, nil, args...)
-	if err != nil {
-		return nil, err
-	}
 	var files []TreeFile
-	for entry := range strings.SplitSeq(string(out), "\x00") {
-		meta, name, _ := strings.Cut(entry, "\t")
+	err := g.listTree(ctx, commit, dir, func(meta, name string) error {
 		f := strings.Fields(meta)
 		if len(f) != 4 || f[1] != "blob" || !filepath.IsLocal(filepath.FromSlash(name)) {
-			continue
+			return nil
 		}
 		size, err := strconv.ParseInt(f[3], 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("git ls-tree: unexpected answer %q for '%s'", meta, name)
+			return fmt.Errorf("git ls-tree: unexpected answer %q for '%s'", meta, name)
 		}
 		files = append(files, TreeFile{Path: filepath.Join(g.Root, filepath.FromSlash(name)), Size: size, Exec: f[0] == "100755"})
-	}
-	return files, nil
+		return nil
+	}, "--long")
+	return files, err
 }
 
 // Extract writes files of a commit below dir, an absolute path, into the
@@ -257,40 +259,36 @@ func (g *Git) Extract(ctx context.Context, commit, dir, to string, want func(rel
 	if !ok {
 		return fmt.Errorf("'%s' is outside of git repository '%s'", dir, g.Root)
 	}
-	args := []string{"--literal-pathspecs", "ls-tree", "-r", "-z", "--long", "--full-tree", commit}
-	if below != "." {
-		args = append(args, "--", below)
-	}
-	out, err := g.run(ctx, nil, args...)
-	if err != nil {
-		return err
-	}
 	var blobs bytes.Buffer
 	var names []string
-	for entry := range strings.SplitSeq(string(out), "\x00") {
-		meta, name, _ := strings.Cut(entry, "\t")
+	err := g.listTree(ctx, commit, dir, func(meta, name string) error {
 		f := strings.Fields(meta)
 		if len(f) != 4 || f[1] != "blob" || !strings.HasPrefix(f[0], "100") {
-			continue
+			return nil
 		}
 		rel := name
 		if below != "." {
 			if rel, ok = strings.CutPrefix(name, below+"/"); !ok {
-				continue
+				return nil
 			}
 		}
 		size, err := strconv.ParseInt(f[3], 10, 64)
 		// A hostile tree may have names that lead out of it.
 		if err != nil || !filepath.IsLocal(filepath.FromSlash(rel)) || !want(rel, size) {
-			continue
+			return nil //nolint:nilerr // what Git does not know the size of is no file
 		}
 		names = append(names, rel)
 		blobs.WriteString(f[2] + "\n")
+		return nil
+	}, "--long")
+	if err != nil {
+		return err
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	if out, err = g.run(ctx, blobs.Bytes(), "cat-file", "--batch"); err != nil {
+	out, err := g.run(ctx, blobs.Bytes(), "cat-file", "--batch")
+	if err != nil {
 		return err
 	}
 	for _, rel := range names {

@@ -12,11 +12,11 @@ from nltk.stem import WordNetLemmatizer
 PUNCTUATION = re.compile("[%s]" % re.escape(string.punctuation))
 
 
-def cleaner(wordnet, stop_words):
-    """Returns the function that cleans a text.
+def lemmatizer(wordnet):
+    """Returns the function that lemmatizes a noun.
 
-    wordnet is a directory of WordNet 3.0's files, stop_words a file of words.
-    NLTK wants two files besides, which decide nothing here.
+    wordnet is a directory of WordNet 3.0's files. NLTK wants two files besides,
+    which decide nothing here.
     """
     root = tempfile.mkdtemp()
     try:
@@ -28,8 +28,14 @@ def cleaner(wordnet, stop_words):
         nltk.data.path.insert(0, root)
         lemmatize = WordNetLemmatizer().lemmatize
         lemmatize("films")
+        return lemmatize
     finally:
         shutil.rmtree(root)
+
+
+def cleaner(wordnet, stop_words):
+    """Returns the function that cleans a text; stop_words is a file of words."""
+    lemmatize = lemmatizer(wordnet)
     with open(stop_words) as f:
         stop = set(f.read().split())
 

@@ -9,9 +9,8 @@ words, WORDNET the directory of WordNet's files; without it there are no lemmas.
 import json
 import os
 import re
-import shutil
 import string
-import tempfile
+import sys
 import time
 
 import numpy
@@ -39,22 +38,10 @@ PAGE = """<!DOCTYPE html>
 def lemmatizer():
     if not os.environ.get("WORDNET"):
         return lambda word: word
-    import nltk
-    from nltk.stem import WordNetLemmatizer
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "clean"))
+    import cleaning
 
-    root = tempfile.mkdtemp()
-    try:
-        corpus = os.path.join(root, "corpora", "wordnet")
-        shutil.copytree(os.environ["WORDNET"], corpus)
-        with open(os.path.join(corpus, "lexnames"), "w") as f:
-            f.writelines("%02d\tname%d\t1\n" % (i, i) for i in range(45))
-        open(os.path.join(corpus, "index.sense"), "w").close()
-        nltk.data.path.insert(0, root)
-        lemmatize = WordNetLemmatizer().lemmatize
-        lemmatize("films")
-        return lemmatize
-    finally:
-        shutil.rmtree(root)
+    return cleaning.lemmatizer(os.environ["WORDNET"])
 
 
 def build():

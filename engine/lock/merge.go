@@ -17,13 +17,21 @@ func Merge(base, ours, theirs []byte) (merged []byte, conflicts []string, err er
 	if err != nil {
 		return nil, nil, err
 	}
-	merged = m.out.Encode()
-	if len(merged) > 0 {
-		if _, err := Parse("merged", merged); err != nil {
-			return nil, nil, fmt.Errorf("merge: %w", err)
-		}
+	if merged, err = m.encode(); err != nil {
+		return nil, nil, err
 	}
 	return merged, m.conflicts, nil
+}
+
+// encode returns the merged lock, which is one.
+func (m *mergedLock) encode() ([]byte, error) {
+	merged := m.out.Encode()
+	if len(merged) > 0 {
+		if _, err := Parse("merged", merged); err != nil {
+			return nil, fmt.Errorf("merge: %w", err)
+		}
+	}
+	return merged, nil
 }
 
 // MergeMarked is Merge for version control: what is in conflict has the
@@ -31,11 +39,12 @@ func Merge(base, ours, theirs []byte) (merged []byte, conflicts []string, err er
 // are merged. Without conflicts the result is Merge's.
 func MergeMarked(base, ours, theirs []byte, size int) (merged []byte, conflicts []string, err error) {
 	m, err := merge(base, ours, theirs)
-	if err != nil || len(m.conflicts) == 0 {
-		if err != nil {
-			return nil, nil, err
-		}
-		return Merge(base, ours, theirs)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(m.conflicts) == 0 {
+		merged, err = m.encode()
+		return merged, nil, err
 	}
 	m.ours.Encode() // gives every stage its text
 	m.theirs.Encode()
