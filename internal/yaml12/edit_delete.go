@@ -65,14 +65,15 @@ func (e *editor) deleteBlock(p place, width int) error {
 	}
 	start := e.lineStart(at)
 	if len(bytes.Trim(e.data[start:at], " ")) > 0 {
-		return e.deleteBehindDash(p, width, at)
+		return e.deleteBehindDash(p, width, at, end)
 	}
 	e.splice(e.ownComments(start, at-start), e.lineEnd(end-1), "")
 	return nil
 }
 
-// deleteBehindDash pulls the next entry up to the place of the one removed.
-func (e *editor) deleteBehindDash(p place, width, at int) error {
+// deleteBehindDash pulls the next entry up to the place of the one removed, or
+// the comments above it, which are about it.
+func (e *editor) deleteBehindDash(p place, width, at, end int) error {
 	if p.index != 0 {
 		return errEdit
 	}
@@ -88,6 +89,12 @@ func (e *editor) deleteBehindDash(p place, width, at int) error {
 	}
 	if next <= at {
 		return errEdit
+	}
+	if below := e.lineEnd(end - 1); below < next {
+		blank := len(e.data[below:next]) - len(bytes.TrimLeft(e.data[below:next], " \t\r\n"))
+		if below+blank < next && e.data[below+blank] == '#' {
+			next = below + blank
+		}
 	}
 	e.splice(at, next, "")
 	return nil

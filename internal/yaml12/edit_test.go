@@ -110,6 +110,8 @@ func TestDelete(t *testing.T) {
 		"flow only":        {"a: {x: 1}\n", "a/x", "a: {}\n"},
 		"literal":          {"a: |\n  x\n\n  y\nb: 1\n", "a", "b: 1\n"},
 		"nested in a list": {"- - a\n  - b\n", "0/0", "- - b\n"},
+		"comments behind":  {"- - a # of a\n\n  # of b\n  # too\n  - b\n", "0/0", "- # of b\n  # too\n  - b\n"},
+		"comment in item":  {"a:\n- p: 1\n  # of q\n  q: 2\n", "a/0/p", "a:\n- # of q\n  q: 2\n"},
 		"crlf":             {"a: 1\r\nb: 2\r\n", "a", "b: 2\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
