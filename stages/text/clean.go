@@ -58,7 +58,7 @@ func New(o Options) (*Cleaner, error) {
 	}
 	c.fused = c.canFuse()
 	c.classify()
-	c.scratch.New = func() any { return &scratch{memos: make([]memo, len(c.phases))} }
+	c.scratch.New = func() any { return c.newScratch(servedWords) }
 	return c, nil
 }
 
@@ -96,6 +96,16 @@ type scratch struct {
 	from, to []byte
 	// memos remember the words of each phase.
 	memos []memo
+}
+
+// newScratch returns a scratch whose memos have at most the given number of
+// words.
+func (c *Cleaner) newScratch(words int) *scratch {
+	sc := &scratch{memos: make([]memo, len(c.phases))}
+	for i := range sc.memos {
+		sc.memos[i].limit = words
+	}
+	return sc
 }
 
 // form returns what a step does with one word, nil for a step on whole texts.
@@ -152,8 +162,7 @@ func (c *Cleaner) finish(sc *scratch, dst []byte, start int, word []byte) []byte
 // when it is dropped. The result is valid until the next call.
 func (c *Cleaner) reform(sc *scratch, phase int, word []byte) []byte {
 	m := &sc.memos[phase]
-	form, hash, ok := m.get(word)
-	if ok {
+	if form, ok := m.get(word); ok {
 		return form
 	}
 	after := string(word)
@@ -162,7 +171,8 @@ func (c *Cleaner) reform(sc *scratch, phase int, word []byte) []byte {
 			break
 		}
 	}
-	return m.put(hash, word, after)
+	m.put(word, after)
+	return []byte(after)
 }
 
 func containsSigma(s string) bool {

@@ -42,7 +42,7 @@ func (c *Cleaner) WordLists() map[string]string {
 		if c.options.LemmaPOS != "" {
 			class = wordClasses[c.options.LemmaPOS]
 		}
-		lists["wordnet.txt"], lists["exceptions.txt"] = class.words, class.exceptions
+		lists["wordnet.txt"], lists["exceptions.txt"] = class.words.lines, class.exceptions.lines
 	}
 	if len(lists) > 0 {
 		lists["NOTICE"] = noticeText

@@ -11,15 +11,15 @@ const (
 
 // wordClass is what WordNet knows of a part of speech.
 type wordClass struct {
-	// words are sorted lines, exceptions sorted lines of a form and its lemmas.
-	words, exceptions string
+	// words have no values, exceptions are forms with their lemmas.
+	words, exceptions *lexicon
 	// suffixes are WordNet's rules of detachment, in its order.
 	suffixes []suffix
 }
 
 type suffix struct{ old, new string }
 
-var nouns = wordClass{nounText, nounExceptionText, []suffix{
+var nouns = wordClass{newLexicon(nounText), newLexicon(nounExceptionText), []suffix{
 	{"s", ""}, {"ses", "s"}, {"ves", "f"}, {"xes", "x"}, {"zes", "z"},
 	{"ches", "ch"}, {"shes", "sh"}, {"men", "man"}, {"ies", "y"},
 }}
@@ -28,11 +28,11 @@ var nouns = wordClass{nounText, nounExceptionText, []suffix{
 // adjectives "s" are adjectives here.
 var wordClasses = map[string]*wordClass{
 	"n": &nouns,
-	"v": {verbText, verbExceptionText, []suffix{
+	"v": {newLexicon(verbText), newLexicon(verbExceptionText), []suffix{
 		{"s", ""}, {"ies", "y"}, {"es", "e"}, {"es", ""}, {"ed", "e"}, {"ed", ""}, {"ing", "e"}, {"ing", ""},
 	}},
-	"a": {adjectiveText, adjectiveExceptionText, []suffix{{"er", ""}, {"est", ""}, {"er", "e"}, {"est", "e"}}},
-	"r": {adverbText, adverbExceptionText, nil},
+	"a": {newLexicon(adjectiveText), newLexicon(adjectiveExceptionText), []suffix{{"er", ""}, {"est", ""}, {"er", "e"}, {"est", "e"}}},
+	"r": {newLexicon(adverbText), newLexicon(adverbExceptionText), nil},
 }
 
 // Lemma returns the shortest noun lemma of a word in lower case, or the word
@@ -55,7 +55,7 @@ func LemmaOf(word, pos, lemmatizer string) string {
 }
 
 func (c *wordClass) has(word string) bool {
-	_, ok := find(c.words, word)
+	_, ok := c.words.find(word)
 	return ok
 }
 
@@ -86,7 +86,7 @@ func (c *wordClass) lemma(word string, repeat bool) string {
 		return word
 	}
 	var found string
-	if others, ok := find(c.exceptions, word); ok {
+	if others, ok := c.exceptions.find(word); ok {
 		found = c.choose(word, strings.Fields(others))
 	} else {
 		forms := c.detach([]string{word})

@@ -1,12 +1,15 @@
 package text
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
-// Bisection needs order, and finds everything.
+// Bisection needs order, and finds everything; so does the index.
 func TestListsAreSorted(t *testing.T) {
 	for name, lines := range map[string]string{
 		"nouns": nounText, "verbs": verbText, "adjectives": adjectiveText, "adverbs": adverbText,
@@ -14,15 +17,23 @@ func TestListsAreSorted(t *testing.T) {
 		"adjective exceptions": adjectiveExceptionText, "adverb exceptions": adverbExceptionText,
 	} {
 		var keys []string
-		for _, l := range strings.Split(strings.TrimSuffix(lines, "\n"), "\n") {
-			key, value, _ := strings.Cut(l, " ")
+		l := newLexicon(lines)
+		index := l.newIndex()
+		for _, line := range strings.Split(strings.TrimSuffix(lines, "\n"), "\n") {
+			key, value, _ := strings.Cut(line, " ")
 			keys = append(keys, key)
-			if got, ok := find(lines, key); !ok || got != value {
-				t.Fatalf("%s: find(%q) = %q, %t", name, key, got, ok)
+			if got, ok := bisect(lines, key); !ok || got != value {
+				t.Fatalf("%s: bisect(%q) = %q, %t", name, key, got, ok)
 			}
-			for _, other := range []string{key + "~", key[:len(key)-1] + "\x01"} {
-				if got, ok := find(lines, other); ok {
-					t.Fatalf("%s: find(%q) = %q", name, other, got)
+			if got, ok := l.lookUp(index, key); !ok || got != value {
+				t.Fatalf("%s: lookUp(%q) = %q, %t", name, key, got, ok)
+			}
+			for _, other := range []string{key + "~", key[:len(key)-1] + "\x01", line + "\n"} {
+				if got, ok := bisect(lines, other); ok {
+					t.Fatalf("%s: bisect(%q) = %q", name, other, got)
+				}
+				if got, ok := l.lookUp(index, other); ok {
+					t.Fatalf("%s: lookUp(%q) = %q", name, other, got)
 				}
 			}
 		}
@@ -30,7 +41,7 @@ func TestListsAreSorted(t *testing.T) {
 			t.Errorf("%s are not sorted or not unique", name)
 		}
 	}
-	if _, ok := find("", "a"); ok {
+	if _, ok := newLexicon("").find("a"); ok {
 		t.Error("found in nothing")
 	}
 }
@@ -69,34 +80,49 @@ func TestHostileWords(t *testing.T) {
 	}
 }
 
-// A memo that forgets still answers right.
-func TestMemoForgets(t *testing.T) {
-	var m memo
-	buf := []byte{}
-	for i := range 3 * maxMemoWords {
-		buf = append(buf[:0], "word"...)
-		for n := i % (maxMemoWords + 11); n > 0; n /= 10 {
-			buf = append(buf, byte('0'+n%10))
+// A memo answers right also when it forgets, whatever the words: those whose
+// key has all of them and longer ones, with forms that are the word, nothing or
+// another word.
+func TestMemo(t *testing.T) {
+	const limit = 1 << 10
+	m := memo{limit: limit}
+	form := func(word string) string {
+		switch sum := word[0] + word[len(word)-1] + byte(len(word)); sum % 3 {
+		case 0:
+			return word
+		case 1:
+			return ""
 		}
-		want := strings.ToUpper(string(buf))
-		form, hash, ok := m.get(buf)
-		if !ok {
-			form = m.put(hash, buf, want)
-		}
-		if string(form) != want {
-			t.Fatalf("%s: %q", buf, form)
-		}
+		return strings.ToUpper(word)
 	}
-	if m.used > maxMemoWords || len(m.text) > maxMemoText+1000 {
-		t.Errorf("%d words, %d bytes", m.used, len(m.text))
-	}
-	long := []byte(strings.Repeat("x", maxMemoWord+1))
-	for range 2 {
-		if _, hash, ok := m.get(long); ok {
-			t.Error("long word remembered")
-		} else if got := m.put(hash, long, "y"); string(got) != "y" {
-			t.Errorf("%q", got)
+	hits := 0
+	rapid.Check(t, func(r *rapid.T) {
+		for _, w := range rapid.SliceOfN(rapid.StringOfN(rapid.RuneFrom([]rune("abé")), 1, 40, maxMemoWord+2), 1, 500).Draw(r, "words") {
+			got, ok := m.get([]byte(w))
+			if !ok {
+				m.put([]byte(w), form(w))
+				continue
+			}
+			hits++
+			if string(got) != form(w) {
+				r.Fatalf("%q: %q, want %q", w, got, form(w))
+			}
+			if len(w) > maxMemoWord {
+				r.Fatalf("long word remembered")
+			}
 		}
+		if m.used > limit || len(m.text) > limit*meanMemoText+2*maxMemoWord {
+			r.Fatalf("%d words, %d bytes", m.used, len(m.text))
+		}
+	})
+	if hits == 0 {
+		t.Error("nothing is ever remembered")
+	}
+	for range limit {
+		m.put([]byte(strings.Repeat("x", maxMemoWord-4)+fmt.Sprint(m.used)), "form")
+	}
+	if _, ok := m.get([]byte(strings.Repeat("x", maxMemoWord-4) + fmt.Sprint(m.used-1))); !ok || m.used > limit {
+		t.Errorf("%d words, the last one remembered: %t", m.used, ok)
 	}
 }
 

@@ -30,36 +30,6 @@ var (
 	adverbExceptionText string
 )
 
-// find looks a word up in lines that are sorted by it, each the word alone or
-// followed by a space and a value. Bisection on the embedded text costs about
-// as much as a few map look-ups, and nothing at all before the first.
-func find(lines, word string) (value string, ok bool) {
-	if word == "" {
-		return "", false
-	}
-	lo, hi := 0, len(lines)
-	for lo < hi {
-		// The line around the middle; lo and hi are beginnings of lines.
-		start := lo + (hi-lo)/2
-		if i := strings.LastIndexByte(lines[lo:start], '\n'); i >= 0 {
-			start = lo + i + 1
-		} else {
-			start = lo
-		}
-		line, _, _ := strings.Cut(lines[start:hi], "\n")
-		key, value, _ := strings.Cut(line, " ")
-		switch strings.Compare(word, key) {
-		case 0:
-			return value, true
-		case -1:
-			hi = start
-		default:
-			lo = start + len(line) + 1
-		}
-	}
-	return "", false
-}
-
 // wordSet is a set of words. Lookups by m[string(bytes)] do not allocate.
 type wordSet map[string]struct{}
 
