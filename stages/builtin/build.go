@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/flowrepro/flow/stages"
 	"github.com/flowrepro/flow/stages/dataset"
 	"github.com/flowrepro/flow/stages/features"
@@ -87,14 +89,21 @@ func (t *training) read(ctx context.Context) error {
 	if t.dir, err = modelDir(c); err != nil {
 		return err
 	}
-	if t.x, t.labels, err = readPart(processed, trainMatrix, trainLabels); err != nil {
+	var rows []dataset.Row
+	var g errgroup.Group
+	g.Go(func() (err error) {
+		rows, _, err = readReviews(ctx, c, filepath.Join(raw, trainFile))
 		return err
-	}
-	if t.features, err = openFeatures(vectorizer); err != nil {
+	})
+	g.Go(func() (err error) {
+		t.x, t.labels, err = readPart(processed, trainMatrix, trainLabels)
 		return err
-	}
-	rows, _, err := readReviews(ctx, c, filepath.Join(raw, trainFile))
-	if err != nil {
+	})
+	g.Go(func() (err error) {
+		t.features, err = openFeatures(vectorizer)
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return err
 	}
 	if len(rows) != t.x.Rows {

@@ -65,12 +65,13 @@ const (
 // counter reports progress of a known number of reviews from several
 // goroutines.
 type counter struct {
-	call  *stages.Call
-	total int
-	done  atomic.Int64
+	call        *stages.Call
+	done, total atomic.Int64
 }
 
-func (c *counter) add(n int) { c.call.Progress(c.done.Add(int64(n)), int64(c.total), "reviews") }
+func (c *counter) expect(n int) { c.total.Add(int64(n)) }
+
+func (c *counter) add(n int) { c.call.Progress(c.done.Add(int64(n)), c.total.Load(), "reviews") }
 
 // readReviews reads a CSV file, reporting bytes.
 func readReviews(ctx context.Context, c *stages.Call, path string) ([]dataset.Row, dataset.Stats, error) {

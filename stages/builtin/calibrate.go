@@ -54,15 +54,13 @@ func (t *training) statistics(ctx context.Context, parts model.Parts) (*model.St
 	for i := 0; i < len(t.reviews); i += step {
 		texts, rows = append(texts, t.reviews[i]), append(rows, i)
 	}
-	list, err := m.PredictAll(ctx, texts, 0)
-	if err != nil {
-		return nil, err
-	}
+	list := make([]model.Prediction, len(texts))
 	least := t.leastFrequency()
 	frequency := documentFrequencies(t.x)
+	known := func(column int32) bool { return float64(frequency[column]-1) >= least }
 	err = parallel.Blocks(ctx, len(texts), 16, 0, func(lo, hi int) error {
 		for i := lo; i < hi; i++ {
-			list[i].Unknown += m.Count(texts[i], func(column int32) bool { return float64(frequency[column]-1) < least })
+			list[i] = m.PredictKnowing(texts[i], known)
 			if t.held != nil {
 				list[i] = m.Decide(list[i], t.held[rows[i]])
 			}

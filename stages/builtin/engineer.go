@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/flowrepro/flow/stages"
 	"github.com/flowrepro/flow/stages/dataset"
@@ -44,35 +47,43 @@ func engineer(ctx context.Context, c *stages.Call) error {
 	if err != nil {
 		return err
 	}
-	train, _, err := readReviews(ctx, c, filepath.Join(interim, trainFile))
-	if err != nil {
+	var train, test []dataset.Row
+	var g errgroup.Group
+	for _, part := range []struct {
+		rows *[]dataset.Row
+		name string
+	}{{&train, trainFile}, {&test, testFile}} {
+		g.Go(func() (err error) {
+			*part.rows, _, err = readReviews(ctx, c, filepath.Join(interim, part.name))
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
 		return err
 	}
-	count := &counter{call: c, total: len(train)}
+	count := &counter{call: c}
+	count.expect(len(train) + len(test))
 	vectorizer, x, err := features.Fit(ctx, config, dataset.Reviews(train), 0, count.add)
 	if err != nil {
 		return err
 	}
-	if err := writePart(processed, trainMatrix, trainLabels, x, train); err != nil {
+	// What was learned is written while it is applied to the test part.
+	g.Go(func() error { return writePart(processed, trainMatrix, trainLabels, x, train) })
+	g.Go(func() error {
+		v := &model.Vectorizer{Cleaning: cleaning, Terms: vectorizer}
+		return output.File(file, v.Write)
+	})
+	err = func() error {
+		x, err := vectorizer.Transform(ctx, dataset.Reviews(test), 0, count.add)
+		if err != nil {
+			return err
+		}
+		return writePart(processed, testMatrix, testLabels, x, test)
+	}()
+	if err := errors.Join(err, g.Wait()); err != nil {
 		return err
 	}
-	nonzero := x.NNZ()
-	test, _, err := readReviews(ctx, c, filepath.Join(interim, testFile))
-	if err != nil {
-		return err
-	}
-	count = &counter{call: c, total: len(test)}
-	if x, err = vectorizer.Transform(ctx, dataset.Reviews(test), 0, count.add); err != nil {
-		return err
-	}
-	if err := writePart(processed, testMatrix, testLabels, x, test); err != nil {
-		return err
-	}
-	v := &model.Vectorizer{Cleaning: cleaning, Terms: vectorizer}
-	if err := output.File(file, v.Write); err != nil {
-		return err
-	}
-	c.Log.Info("features made", "terms", x.Cols, "train", len(train), "test", len(test), "nonzero", nonzero)
+	c.Log.Info("features made", "terms", x.Cols, "train", len(train), "test", len(test), "nonzero", x.NNZ())
 	return nil
 }
 

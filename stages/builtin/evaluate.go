@@ -8,7 +8,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/flowrepro/flow/internal/figure"
 	"github.com/flowrepro/flow/stages"
@@ -132,6 +135,8 @@ type evaluator struct {
 	metrics   score.Metrics
 	found     evaluation
 	reviews   []string
+	// digests are those of files of the raw data.
+	digests map[string]string
 
 	roc        []score.Point
 	precision  []score.PrecisionPoint
@@ -140,7 +145,7 @@ type evaluator struct {
 }
 
 func newEvaluator(c *stages.Call, p evaluateParams) (*evaluator, error) {
-	e := &evaluator{call: c, params: p}
+	e := &evaluator{call: c, params: p, digests: map[string]string{}}
 	for _, path := range []struct {
 		to       *string
 		find     func(string) (string, error)
@@ -171,15 +176,22 @@ func (e *evaluator) measure(ctx context.Context) error {
 	if e.modelDir, err = modelDep(e.call); err != nil {
 		return err
 	}
-	if e.model, err = model.Open(e.modelDir); err != nil {
-		return err
-	}
 	var labels []int
-	if e.x, labels, err = readPart(e.processed, testMatrix, testLabels); err != nil {
+	var rows []dataset.Row
+	var g errgroup.Group
+	g.Go(func() (err error) {
+		e.model, err = model.Open(e.modelDir)
 		return err
-	}
-	rows, _, err := readReviews(ctx, e.call, filepath.Join(e.raw, testFile))
-	if err != nil {
+	})
+	g.Go(func() (err error) {
+		e.x, labels, err = readPart(e.processed, testMatrix, testLabels)
+		return err
+	})
+	g.Go(func() (err error) {
+		rows, _, err = readReviews(ctx, e.call, filepath.Join(e.raw, testFile))
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return err
 	}
 	if len(rows) != e.x.Rows {
@@ -289,25 +301,29 @@ func (e *evaluator) write(ctx context.Context) error {
 	if e.evaluationFile != "" {
 		files = append(files, file{e.evaluationFile, func(w io.Writer) error { return score.WriteJSON(w, e.found) }})
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
 	if e.reportFile != "" {
-		d, err := e.report(ctx)
-		if err != nil {
-			return err
-		}
-		for _, p := range plots {
-			d.Figures = append(d.Figures, p.figure)
-		}
-		files = append(files, file{e.reportFile, func(w io.Writer) error { return report.Write(w, d) }})
+		g.Go(func() error {
+			d, err := e.report(ctx)
+			if err != nil {
+				return err
+			}
+			for _, p := range plots {
+				d.Figures = append(d.Figures, p.figure)
+			}
+			return output.File(e.reportFile, func(w io.Writer) error { return report.Write(w, d) })
+		})
 	}
 	for _, f := range files {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := output.File(f.path, f.fill); err != nil {
-			return err
-		}
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return output.File(f.path, f.fill)
+		})
 	}
-	return nil
+	return g.Wait()
 }
 
 // plot is a figure with the data that it shows.

@@ -26,7 +26,9 @@ func (e *evaluator) slice() error {
 	path := filepath.Join(e.raw, testFile)
 	lengths := make([]int, len(e.reviews))
 	for i, r := range e.reviews {
-		lengths[i] = len(strings.Fields(r))
+		for range strings.FieldsSeq(r) {
+			lengths[i]++
+		}
 	}
 	edges := e.params.LengthEdges
 	if len(edges) == 0 {
@@ -111,7 +113,7 @@ func (e *evaluator) report(ctx context.Context) (report.Data, error) {
 		for _, l := range part.labels {
 			s.ByName[l]++
 		}
-		if s.Digest, err = digest(filepath.Join(e.raw, part.raw)); err != nil {
+		if s.Digest, err = e.digest(part.raw); err != nil {
 			return d, err
 		}
 		d.Datasets = append(d.Datasets, s)
@@ -122,6 +124,18 @@ func (e *evaluator) report(ctx context.Context) (report.Data, error) {
 	d.Words = e.telling(documentFrequencies(train))
 	d.Mistakes = e.mistakes()
 	return d, ctx.Err()
+}
+
+// digest returns the SHA-256 of a file of the raw data, which is read once.
+func (e *evaluator) digest(name string) (string, error) {
+	if d, ok := e.digests[name]; ok {
+		return d, nil
+	}
+	d, err := digest(filepath.Join(e.raw, name))
+	if err == nil {
+		e.digests[name] = d
+	}
+	return d, err
 }
 
 func digest(path string) (string, error) {

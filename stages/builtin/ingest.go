@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/flowrepro/flow/stages"
 	"github.com/flowrepro/flow/stages/dataset"
 )
@@ -91,10 +93,10 @@ func ingest(ctx context.Context, c *stages.Call) error {
 		}
 		how = "split"
 	}
-	if err := writeReviews(ctx, dir, trainFile, rows); err != nil {
-		return err
-	}
-	if err := writeReviews(ctx, dir, testFile, test); err != nil {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return writeReviews(gctx, dir, trainFile, rows) })
+	g.Go(func() error { return writeReviews(gctx, dir, testFile, test) })
+	if err := g.Wait(); err != nil {
 		return err
 	}
 	c.Log.Info("reviews read", "train", len(rows), "test", len(test), "skipped", train.Stats.Skipped, "bad", train.Stats.Bad, "test data", how)

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/flowrepro/flow/stages"
 	"github.com/flowrepro/flow/stages/dataset"
@@ -31,27 +34,33 @@ func preprocess(ctx context.Context, c *stages.Call) error {
 	if err != nil {
 		return err
 	}
-	var reviews, empty int
+	// Both parts at once: while one is read or written, the other is cleaned.
+	var reviews, empty atomic.Int64
+	count := &counter{call: c}
+	g, gctx := errgroup.WithContext(ctx)
 	for _, name := range []string{trainFile, testFile} {
-		rows, _, err := readReviews(ctx, c, filepath.Join(raw, name))
-		if err != nil {
-			return err
-		}
-		count := &counter{call: c, total: len(rows)}
-		cleaned, err := cleaner.All(ctx, dataset.Reviews(rows), 0, count.add)
-		if err != nil {
-			return err
-		}
-		for i := range rows {
-			rows[i].Review = cleaned[i]
-			if cleaned[i] == "" {
-				empty++
+		g.Go(func() error {
+			rows, _, err := readReviews(gctx, c, filepath.Join(raw, name))
+			if err != nil {
+				return err
 			}
-		}
-		reviews += len(rows)
-		if err := writeReviews(ctx, interim, name, rows); err != nil {
-			return err
-		}
+			count.expect(len(rows))
+			cleaned, err := cleaner.All(gctx, dataset.Reviews(rows), 0, count.add)
+			if err != nil {
+				return err
+			}
+			for i := range rows {
+				rows[i].Review = cleaned[i]
+				if cleaned[i] == "" {
+					empty.Add(1)
+				}
+			}
+			reviews.Add(int64(len(rows)))
+			return writeReviews(gctx, interim, name, rows)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
 	}
 	if err := output.File(filepath.Join(interim, cleaningFile), func(w io.Writer) error {
 		data, err := json.MarshalIndent(cleaner.Options(), "", "  ")
@@ -63,6 +72,6 @@ func preprocess(ctx context.Context, c *stages.Call) error {
 	}); err != nil {
 		return err
 	}
-	c.Log.Info("reviews cleaned", "reviews", reviews, "empty", empty)
+	c.Log.Info("reviews cleaned", "reviews", reviews.Load(), "empty", empty.Load())
 	return nil
 }

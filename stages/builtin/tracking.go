@@ -55,7 +55,7 @@ func (e *evaluator) log(ctx context.Context) (err error) {
 		}
 	}
 	for _, part := range []struct{ name, use string }{{trainFile, "training"}, {testFile, "testing"}} {
-		d, err := digest(filepath.Join(e.raw, part.name))
+		d, err := e.digest(part.name)
 		if err != nil {
 			return err
 		}

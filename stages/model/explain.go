@@ -133,13 +133,15 @@ func spans(places []place, byWord []float64) []Span {
 	return out
 }
 
-// Count returns how often a raw text has known terms of the wanted columns.
-func (m *Model) Count(raw string, wanted func(column int32) bool) int {
-	n := 0
-	m.union.Occurrences(m.cleaner.Clean(raw), func(column int32, _ []byte, _, _ int) {
-		if wanted(column) {
-			n++
+// PredictKnowing classifies a raw text as [Model.Predict] does, but that terms
+// whose columns are not known count as unknown.
+func (m *Model) PredictKnowing(raw string, known func(column int32) bool) Prediction {
+	cleaned := m.cleaner.Clean(raw)
+	p := m.predictCleaned(cleaned)
+	m.union.Occurrences(cleaned, func(column int32, _ []byte, _, _ int) {
+		if !known(column) {
+			p.Unknown++
 		}
 	})
-	return n
+	return p
 }

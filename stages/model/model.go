@@ -84,10 +84,12 @@ func logit(p float64) float64 {
 }
 
 // Predict classifies a raw text.
-func (m *Model) Predict(raw string) Prediction {
+func (m *Model) Predict(raw string) Prediction { return m.predictCleaned(m.cleaner.Clean(raw)) }
+
+func (m *Model) predictCleaned(cleaned string) Prediction {
 	row := m.scratch.Get().(*features.Row)
 	defer m.scratch.Put(row)
-	m.union.Row(m.cleaner.Clean(raw), row)
+	m.union.Row(cleaned, row)
 	return m.score(row)
 }
 
