@@ -18,6 +18,7 @@ type table struct {
 	comma rune
 	// quotes tells that fields may be quoted.
 	quotes bool
+	sizes  sizes
 }
 
 // recordReader is what encoding/csv's Reader and lines have in common.
@@ -29,28 +30,64 @@ type recordReader interface {
 // readTable reads rows of a table whose first line names the columns.
 func readTable(ctx context.Context, r io.Reader, t table, b *builder) error {
 	limit := &recordLimit{r: r, max: b.source.Limits.withDefaults().Record}
-	var records recordReader
-	if t.quotes {
+	if !t.quotes {
+		records := &lines{lineReader{r: bufio.NewReaderSize(r, 1<<16), max: limit.max}, string(t.comma)}
+		columns, err := b.readHeader(records)
+		if err != nil {
+			return err
+		}
+		return b.readRecords(ctx, records, columns, limit, progress{})
+	}
+	quoted := func(r io.Reader) recordReader {
+		limit.r = r
 		cr := csv.NewReader(limit)
 		cr.Comma, cr.ReuseRecord, cr.FieldsPerRecord = t.comma, true, -1
-		records = cr
-	} else {
-		records = &lines{lineReader{r: bufio.NewReaderSize(r, 1<<16), max: limit.max}, string(t.comma)}
+		return cr
 	}
-	header, err := records.Read()
-	switch {
-	case errors.Is(err, io.EOF):
-		return b.source.fail(fmt.Sprintf("want a first line with the columns %s and %s", b.source.text(), b.source.label()), "is empty")
-	case err != nil:
-		return err
-	}
-	width := len(header)
-	text, label, err := b.columns(header)
+	buffer, _, err := t.sizes.fill(nil, r)
 	if err != nil {
 		return err
 	}
+	header, size, ok := csvHeader(buffer, t.comma)
+	if !ok {
+		records := quoted(io.MultiReader(bytes.NewReader(buffer), r))
+		columns, err := b.readHeader(records)
+		if err != nil {
+			return err
+		}
+		return b.readRecords(ctx, records, columns, limit, progress{})
+	}
+	columns, err := b.columns(header)
+	if err != nil {
+		return err
+	}
+	blocks := &blockReader{comma: t.comma, sizes: t.sizes, columns: columns, record: limit.max, b: b}
+	rest, read, err := blocks.read(ctx, buffer[size:], r)
+	if err != nil || rest == nil {
+		return err
+	}
+	read.lines += bytes.Count(buffer[:size], []byte{'\n'})
+	return b.readRecords(ctx, quoted(rest), columns, limit, read)
+}
+
+// progress is how much of a table was read, the header's lines included.
+type progress struct{ lines, rows int }
+
+func (b *builder) readHeader(records recordReader) (columns, error) {
+	header, err := records.Read()
+	if errors.Is(err, io.EOF) {
+		return columns{}, b.source.fail(fmt.Sprintf("want a first line with the columns %s and %s", b.source.text(), b.source.label()), "is empty")
+	}
+	if err != nil {
+		return columns{}, err
+	}
+	return b.columns(header)
+}
+
+// readRecords reads row after row, what came before being read already.
+func (b *builder) readRecords(ctx context.Context, records recordReader, c columns, limit *recordLimit, read progress) error {
 	var quoteFault *csv.ParseError
-	for n := 0; ; n++ {
+	for n := read.rows; ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -61,12 +98,12 @@ func readTable(ctx context.Context, r io.Reader, t table, b *builder) error {
 		case errors.Is(err, io.EOF):
 			if quoteFault != nil && quoteFault.Line > quoteFault.StartLine+1 {
 				return b.source.fail("close the quotation, double quotation marks inside of one, or set quoting: none",
-					"line %d: a quotation that begins here is never closed", quoteFault.StartLine)
+					"line %d: a quotation that begins here is never closed", read.lines+quoteFault.StartLine)
 			}
 			return nil
 		case errors.As(err, &fault):
 			quoteFault = fault
-			if err := b.bad(fmt.Sprintf("line %d", fault.StartLine), "%v", fault.Err); err != nil {
+			if err := b.bad(fmt.Sprintf("line %d", read.lines+fault.StartLine), "%v", fault.Err); err != nil {
 				return err
 			}
 			continue
@@ -78,22 +115,25 @@ func readTable(ctx context.Context, r io.Reader, t table, b *builder) error {
 		}
 		quoteFault = nil
 		line, _ := records.FieldPos(0)
-		where := fmt.Sprintf("line %d", line)
-		if len(record) != width {
-			if err := b.bad(where, "%d fields, want %d", len(record), width); err != nil {
+		where := fmt.Sprintf("line %d", read.lines+line)
+		if len(record) != c.width {
+			if err := b.bad(where, "%d fields, want %d", len(record), c.width); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := b.add(where, record[text], record[label]); err != nil {
+		if err := b.add(where, record[c.text], record[c.label]); err != nil {
 			return err
 		}
 	}
 }
 
+// columns are the places of the two columns among so many.
+type columns struct{ width, text, label int }
+
 // columns finds the two columns by name.
-func (b *builder) columns(header []string) (text, label int, err error) {
-	text, label = -1, -1
+func (b *builder) columns(header []string) (columns, error) {
+	text, label := -1, -1
 	for i, name := range header {
 		switch name = strings.TrimSpace(name); {
 		case name == b.source.text() && text < 0:
@@ -108,10 +148,10 @@ func (b *builder) columns(header []string) (text, label int, err error) {
 	}{{b.source.text(), text}, {b.source.label(), label}} {
 		if c.at < 0 {
 			shown := header[:min(len(header), 20)]
-			return 0, 0, b.source.fail("name the columns: columns: {text: …, label: …}", "no column %q; columns are %.500q", c.name, shown)
+			return columns{}, b.source.fail("name the columns: columns: {text: …, label: …}", "no column %q; columns are %.500q", c.name, shown)
 		}
 	}
-	return text, label, nil
+	return columns{len(header), text, label}, nil
 }
 
 var errRecordTooLong = errors.New("row is too long")

@@ -56,7 +56,7 @@ func (d *database) selectTable(ctx context.Context, tx *sql.Tx) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("query table %s of source %s: %w", d.table, redact(d.source.Location), err)
 	}
-	if _, _, err := newBuilder(d.source, false).columns(names); err != nil {
+	if _, err := newBuilder(d.source, false).columns(names); err != nil {
 		return "", err
 	}
 	return "SELECT " + d.dialect.quote(d.source.text()) + ", " + d.dialect.quote(d.source.label()) + " FROM " + table, nil

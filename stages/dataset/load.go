@@ -144,11 +144,11 @@ func (s *Source) readRows(ctx context.Context, br *bufio.Reader, format string, 
 	case "jsonl":
 		return readJSONLines(ctx, br, b)
 	case "tsv":
-		return readTable(ctx, br, table{'\t', quotes}, b)
+		return readTable(ctx, br, table{'\t', quotes, csvSizes}, b)
 	case "texts":
 		return s.fail("texts by class are a directory or a tar archive", "is neither a directory nor a tar archive")
 	}
-	return readTable(ctx, br, table{',', quotes}, b)
+	return readTable(ctx, br, table{',', quotes, csvSizes}, b)
 }
 
 // formatOf goes by the name, without the ending of a compression.

@@ -198,11 +198,11 @@ func (d *database) read(ctx context.Context, db *sql.DB, readOnly bool, progress
 		return nil, fail(err)
 	}
 	b := newBuilder(d.source, false)
-	text, label, err := b.columns(names)
+	c, err := b.columns(names)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.collect(rows, len(names), text, label, b, progress); err != nil {
+	if err := d.collect(rows, c, b, progress); err != nil {
 		return nil, fail(err)
 	}
 	if err := b.checkClasses(); err != nil {
@@ -212,9 +212,9 @@ func (d *database) read(ctx context.Context, db *sql.DB, readOnly bool, progress
 	return &Set{Rows: b.rows, Stats: b.stats}, nil
 }
 
-func (d *database) collect(rows *sql.Rows, width, text, label int, b *builder, progress func(done int64)) error {
+func (d *database) collect(rows *sql.Rows, c columns, b *builder, progress func(done int64)) error {
 	limits := d.source.Limits.withDefaults()
-	values, into := make([]any, width), make([]any, width)
+	values, into := make([]any, c.width), make([]any, c.width)
 	for i := range values {
 		into[i] = &values[i]
 	}
@@ -225,14 +225,14 @@ func (d *database) collect(rows *sql.Rows, width, text, label int, b *builder, p
 			return err
 		}
 		where := fmt.Sprintf("row %d", n)
-		review, ok := textOf(values[text])
-		class, labelled := textOf(values[label])
+		review, ok := textOf(values[c.text])
+		class, labelled := textOf(values[c.label])
 		var err error
 		switch {
 		case !ok:
-			err = b.bad(where, "%s is %s", d.source.text(), kindOf(values[text]))
+			err = b.bad(where, "%s is %s", d.source.text(), kindOf(values[c.text]))
 		case !labelled:
-			err = b.bad(where, "%s is %s", d.source.label(), kindOf(values[label]))
+			err = b.bad(where, "%s is %s", d.source.label(), kindOf(values[c.label]))
 		case int64(len(review)) > limits.Record:
 			err = b.bad(where, "%s is longer than %d bytes", d.source.text(), limits.Record)
 		default:
