@@ -102,7 +102,7 @@ func evaluate(ctx context.Context, c *stages.Call) error {
 	if err := e.measure(ctx); err != nil {
 		return err
 	}
-	if err := e.slice(); err != nil {
+	if err := e.slice(ctx); err != nil {
 		return err
 	}
 	if err := e.write(ctx); err != nil {

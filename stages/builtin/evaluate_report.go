@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/flowrepro/flow/internal/python"
+	"github.com/flowrepro/flow/stages/internal/parallel"
 	"github.com/flowrepro/flow/stages/report"
 	"github.com/flowrepro/flow/stages/score"
 )
@@ -22,13 +23,19 @@ import (
 const excerptWords = 70
 
 // slice measures parts of the rows.
-func (e *evaluator) slice() error {
+func (e *evaluator) slice(ctx context.Context) error {
 	path := filepath.Join(e.raw, testFile)
 	lengths := make([]int, len(e.reviews))
-	for i, r := range e.reviews {
-		for range strings.FieldsSeq(r) {
-			lengths[i]++
+	err := parallel.Blocks(ctx, len(lengths), 256, 0, func(lo, hi int) error {
+		for i := lo; i < hi; i++ {
+			for range strings.FieldsSeq(e.reviews[i]) {
+				lengths[i]++
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	edges := e.params.LengthEdges
 	if len(edges) == 0 {

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/flowrepro/flow/stages/internal/parallel"
 )
@@ -200,19 +202,18 @@ func Write(ctx context.Context, w io.Writer, rows []Row) error {
 	}
 	// Blocks are encoded in parallel, so many at once, and written in order.
 	const block, wave = 256, 32
-	encoded := make([]bytes.Buffer, wave)
+	encoded := make([][]byte, wave)
 	for at := 0; at < len(rows); at += wave * block {
 		part := rows[at:min(at+wave*block, len(rows))]
 		err := parallel.Blocks(ctx, len(part), block, 0, func(lo, hi int) error {
-			buf := &encoded[lo/block]
-			buf.Reset()
-			return encode(buf, part[lo:hi])
+			encoded[lo/block] = appendRows(encoded[lo/block][:0], part[lo:hi])
+			return nil
 		})
 		if err != nil {
 			return err
 		}
 		for i := 0; i*block < len(part); i++ {
-			if _, err := w.Write(encoded[i].Bytes()); err != nil {
+			if _, err := w.Write(encoded[i]); err != nil {
 				return err
 			}
 		}
@@ -220,20 +221,44 @@ func Write(ctx context.Context, w io.Writer, rows []Row) error {
 	return nil
 }
 
-func encode(w io.Writer, rows []Row) error {
-	cw := csv.NewWriter(w)
-	record := make([]string, 2)
+// appendRows appends rows as encoding/csv's Writer would write them, which
+// takes five times as long for texts of this length.
+func appendRows(dst []byte, rows []Row) []byte {
 	for _, row := range rows {
-		record[0], record[1] = row.Review, "0"
+		dst = appendField(dst, row.Review)
 		if row.Label == 1 {
-			record[1] = "1"
-		}
-		if err := cw.Write(record); err != nil {
-			return err
+			dst = append(dst, ",1\n"...)
+		} else {
+			dst = append(dst, ",0\n"...)
 		}
 	}
-	cw.Flush()
-	return cw.Error()
+	return dst
+}
+
+func appendField(dst []byte, field string) []byte {
+	if !needsQuotes(field) {
+		return append(dst, field...)
+	}
+	dst = append(dst, '"')
+	for {
+		i := strings.IndexByte(field, '"')
+		if i < 0 {
+			break
+		}
+		dst = append(append(dst, field[:i]...), `""`...)
+		field = field[i+1:]
+	}
+	return append(append(dst, field...), '"')
+}
+
+func needsQuotes(field string) bool {
+	if field == "" {
+		return false
+	}
+	first, _ := utf8.DecodeRuneInString(field)
+	return strings.IndexByte(field, ',') >= 0 || strings.IndexByte(field, '"') >= 0 ||
+		strings.IndexByte(field, '\n') >= 0 || strings.IndexByte(field, '\r') >= 0 ||
+		unicode.IsSpace(first) || field == `\.`
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")

@@ -93,3 +93,26 @@ func TestBlocksBoundRows(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestWriteIsCSV(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		var rows []Row
+		for range rapid.IntRange(0, 600).Draw(r, "rows") {
+			review := rapid.OneOf(rapid.String(), rapid.StringOfN(rapid.RuneFrom([]rune("a,\"\n\r \u2003\\.")), 0, 6, -1)).Draw(r, "review")
+			rows = append(rows, Row{Review: review, Label: rapid.IntRange(0, 1).Draw(r, "label")})
+		}
+		var want, got bytes.Buffer
+		w := csv.NewWriter(&want)
+		_ = w.Write([]string{"review", "sentiment"}) // Flush reports what fails
+		for _, row := range rows {
+			_ = w.Write([]string{row.Review, fmt.Sprint(row.Label)})
+		}
+		w.Flush()
+		if err := Write(context.Background(), &got, rows); err != nil || w.Error() != nil {
+			r.Fatal(err, w.Error())
+		}
+		if d := cmp.Diff(want.String(), got.String()); d != "" {
+			r.Fatal(d)
+		}
+	})
+}

@@ -159,15 +159,21 @@ func (t *tokens) words(doc string, a *analyzer, lower bool) bool {
 		// A run of word characters, which may be empty.
 		start, count := w, 0
 		for i < len(doc) {
-			c := class[doc[i]]
-			if c-1 < beyond-1 {
-				out[w] = c
-				w++
-				i++
-				count++
-				continue
+			// Most are ASCII, and there is room for all.
+			rest, into := doc[i:], out[w:]
+			into = into[:len(rest)]
+			k := 0
+			c := class[rest[0]]
+			for c-1 < beyond-1 {
+				into[k] = c
+				k++
+				if k == len(rest) {
+					break
+				}
+				c = class[rest[k]]
 			}
-			if c == 0 {
+			i, w, count = i+k, w+k, count+k
+			if k == len(rest) || c == 0 {
 				break
 			}
 			r, n := utf8.DecodeRuneInString(doc[i:])

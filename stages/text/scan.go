@@ -28,6 +28,10 @@ func (c *Cleaner) scan(sc *scratch, dst []byte, s string) []byte {
 			switch c.class[b] {
 			case keep:
 				word = append(word, c.lower[b])
+				for i++; i < len(s) && s[i] < utf8.RuneSelf && c.class[s[i]] == keep; i++ {
+					word = append(word, c.lower[s[i]])
+				}
+				continue
 			case drop:
 			case split:
 				if len(word) > 0 {
