@@ -21,7 +21,7 @@ func newBuilder(s *Source, classes bool) *builder {
 	return &builder{source: s, labels: s.labels(classes)}
 }
 
-// add takes a row that was read. The text is copied.
+// add takes a row that was read and keeps the text.
 func (b *builder) add(where, text, label string) error {
 	class, ok := b.labels[label]
 	if !ok {
@@ -35,7 +35,7 @@ func (b *builder) add(where, text, label string) error {
 	if msg := textFault(text); msg != "" {
 		return b.bad(where, "%s %s", b.source.text(), msg)
 	}
-	b.rows = append(b.rows, Row{Review: strings.Clone(text), Label: class})
+	b.rows = append(b.rows, Row{Review: text, Label: class})
 	b.stats.keep(class)
 	return nil
 }

@@ -124,7 +124,7 @@ func (b *builder) readRecords(ctx context.Context, records recordReader, c colum
 			}
 			continue
 		}
-		if err := b.add(where, record[c.text], record[c.label]); err != nil {
+		if err := b.add(where, c.textOf(record), record[c.label]); err != nil {
 			return err
 		}
 	}
@@ -132,6 +132,15 @@ func (b *builder) readRecords(ctx context.Context, records recordReader, c colum
 
 // columns are the places of the two columns among so many.
 type columns struct{ width, text, label int }
+
+// textOf returns the text of a record, which is one string in memory: a copy
+// where it would keep more than a label with it.
+func (c columns) textOf(record []string) string {
+	if c.width == 2 {
+		return record[c.text]
+	}
+	return strings.Clone(record[c.text])
+}
 
 // columns finds the two columns by name.
 func (b *builder) columns(header []string) (columns, error) {

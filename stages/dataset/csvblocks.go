@@ -159,7 +159,7 @@ func (k *blockReader) block(data []byte) (rows []Row, ok bool) {
 		if err != nil || cr.InputOffset()-start > k.record {
 			return nil, false
 		}
-		if err := b.add("", record[k.columns.text], record[k.columns.label]); err != nil || b.stats.Skipped+b.stats.Bad > 0 {
+		if err := b.add("", k.columns.textOf(record), record[k.columns.label]); err != nil || b.stats.Skipped+b.stats.Bad > 0 {
 			return nil, false
 		}
 	}

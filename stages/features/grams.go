@@ -3,7 +3,9 @@ package features
 import (
 	"context"
 	"math"
+	"math/bits"
 	"slices"
+	"sync"
 
 	"github.com/flowrepro/flow/stages/internal/parallel"
 )
@@ -51,7 +53,8 @@ type extender struct {
 	workers int
 
 	bits   uint
-	from   []int // of shards in postings
+	idle   sync.Pool // of *tally
+	from   []int     // of shards in postings
 	all    []posting
 	shards []shard
 }
@@ -157,14 +160,26 @@ func (e *extender) deal(ctx context.Context, buffer []posting) error {
 	})
 }
 
+// tally is what counting a shard takes; the next one takes it over.
+type tally struct {
+	slots []uint32 // 1 + number
+	all   shard
+	seen  []uint32 // 1 + the text a term was last seen in
+}
+
 // count numbers the terms of a shard, drops those that occur in too few texts,
 // and leaves in the postings' prefix the number of the term within the shard.
 func (e *extender) count(s int) {
 	postings := e.all[e.from[s]:e.from[s+1]]
-	slots := make([]uint32, 1<<10) // 1 + number
-	shift := uint(64 - 10)
-	var all shard
-	var seen []uint32 // 1 + the text a term was last seen in
+	y, _ := e.idle.Get().(*tally)
+	if y == nil {
+		y = &tally{slots: make([]uint32, 1<<10)}
+	}
+	defer e.idle.Put(y)
+	clear(y.slots)
+	slots, shift := y.slots, uint(64-bits.TrailingZeros(uint(len(y.slots))))
+	all := shard{prefix: y.all.prefix[:0], last: y.all.last[:0], tf: y.all.tf[:0], df: y.all.df[:0]}
+	seen := y.seen[:0]
 	d, end := 0, 0
 	starts := e.words.starts
 	for i := range postings {
@@ -199,6 +214,7 @@ func (e *extender) count(s int) {
 		}
 		p.prefix = n
 	}
+	y.slots, y.all, y.seen = slots, all, seen
 	kept := 0
 	for _, df := range all.df {
 		if df >= e.low {
