@@ -16,9 +16,9 @@ type Cleaner struct {
 	phases []phase
 	// fused tells that one scan does what the steps do one after the other.
 	fused bool
-	// class says what the scan does with an ASCII byte, lower what it becomes.
-	class [utf8.RuneSelf]class
-	lower [utf8.RuneSelf]byte
+	// ascii says what the scan does with a byte: what it becomes, and 256 times
+	// its class.
+	ascii [256]uint16
 	// scratch holds *scratch.
 	scratch sync.Pool
 }
@@ -187,23 +187,25 @@ func containsSigma(s string) bool {
 
 func (c *Cleaner) classify() {
 	o := c.options
-	for b := range c.class {
-		r := rune(b)
-		c.lower[b] = byte(b)
-		if o.Lowercase {
-			c.lower[b] = byte(unicode.ToLower(r))
-		}
+	for b := range c.ascii {
+		r, does := rune(b), keep
 		switch {
+		case b >= utf8.RuneSelf:
+			does = beyond
 		case isSpace(r):
-			c.class[b] = split
+			does = split
 		case o.Digits && r >= '0' && r <= '9':
-			c.class[b] = drop
+			does = drop
 		case o.Markup && r == '<':
-			c.class[b] = tag
+			does = tag
 		case o.Punctuation && isPunctuation(r):
-			c.class[b] = split
+			does = split
 		case o.URLs && (r == 'h' || r == 'w'):
-			c.class[b] = url
+			does = url
 		}
+		if o.Lowercase && b < utf8.RuneSelf {
+			r = unicode.ToLower(r)
+		}
+		c.ascii[b] = uint16(does)<<8 | uint16(byte(r))
 	}
 }

@@ -39,6 +39,8 @@ func TestSteps(t *testing.T) {
 		{"negation without end", func(o *Options) { off(o); o.Negation = true }, "no no yes", "no no_NEG yes_NEG"},
 		{"order: stop words first", func(o *Options) { o.Order = slices.Clone(serving) }, "I DON'T see http://x.y, 2 the movies", "see http x y movie"},
 		{"greek in steps", func(o *Options) { off(o); o.Lowercase, o.Negation = true, true }, "ΟΔΟΣ not ΟΔΟΣ.", "οδος not οδος_NEG ."},
+		{"a long word that is not UTF-8", nil, strings.Repeat("\xff", 50) + "a", strings.Repeat("\ufffd", 50) + "a"},
+		{"a long word that lowering makes longer", nil, strings.Repeat("Ⱥ", 50) + "A", strings.Repeat("ⱥ", 50) + "a"},
 		{"not UTF-8", nil, "a\xffbc \xc3( end", "a\ufffdbc \ufffd end"},
 	} {
 		if got := cleaner(t, tt.change).Clean(tt.in); got != tt.want {
