@@ -1,12 +1,12 @@
 package figure
 
 import (
+	"errors"
 	"fmt"
 	"image/color"
+	"math"
 	"slices"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 )
 
@@ -49,33 +49,37 @@ func (b Bars) entries() []entry {
 
 func (Bars) color(i int) color.Color { return palette[i%len(palette)] }
 
-func (b Bars) plot() (*plot.Plot, error) {
+func (b Bars) chart() (*chart, error) {
+	if len(b.Names) == 0 {
+		return nil, errors.New("no bars")
+	}
 	upward := slices.Clone(b.Names)
 	slices.Reverse(upward)
-	x, y := Axis{Label: b.Value}, Axis{Label: b.Name, Names: upward}
-	p := newPlot(x, y)
-	grid := plotter.NewGrid()
-	grid.Vertical.Color, grid.Vertical.Width, grid.Horizontal.Width = faint, 0.6, 0
-	p.Add(grid)
-	n := vg.Length(max(1, len(b.Names)*len(b.Series)))
+	p := &chart{x: newScale(Axis{Label: b.Value}), y: newScale(Axis{Label: b.Name, Names: upward}), verticals: true}
+	p.x.cover(0)
+	n := vg.Length(len(b.Names) * max(1, len(b.Series)))
 	thick := min(22, 0.75*(height-80)/n)
 	for i, s := range b.Series {
 		if len(s.Values) != len(b.Names) {
 			return nil, fmt.Errorf("%d values and %d names", len(s.Values), len(b.Names))
 		}
-		values := plotter.Values(slices.Clone(s.Values))
-		slices.Reverse(values)
-		bars, err := plotter.NewBarChart(values, thick)
-		if err != nil {
-			return nil, err
+		for k, v := range s.Values {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return nil, fmt.Errorf("the bar of %q is not finite", b.Names[k])
+			}
+			p.x.cover(v)
 		}
-		bars.Horizontal, bars.Color, bars.LineStyle.Width = true, b.color(i), 0
-		bars.Offset = (vg.Length(len(b.Series)-1)/2 - vg.Length(i)) * thick
-		p.Add(bars)
-	}
-	settle(p, x, y)
-	if p.X.Min > 0 {
-		p.X.Min = 0
+		offset := (vg.Length(len(b.Series)-1)/2 - vg.Length(i)) * thick
+		p.marks = append(p.marks, func(a area) {
+			for k, v := range s.Values {
+				row := float64(len(s.Values) - 1 - k)
+				low, high := a.at(Point{0, row}), a.at(Point{v, row})
+				bottom := low.Y + offset - thick/2
+				a.FillPolygon(b.color(i), []vg.Point{
+					{X: low.X, Y: bottom}, {X: low.X, Y: bottom + thick}, {X: high.X, Y: bottom + thick}, {X: high.X, Y: bottom},
+				})
+			}
+		})
 	}
 	return p, nil
 }

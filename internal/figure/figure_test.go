@@ -119,8 +119,9 @@ func TestTicks(t *testing.T) {
 		{0, 1e9, "0 2e+08 4e+08 6e+08 8e+08 1e+09"}, {3, 3, "3"}, {0.001, 0.0035, "0.0010 0.0015 0.0020 0.0025 0.0030 0.0035"},
 	} {
 		var labels []string
-		for _, tick := range (ticks{}).Ticks(c.low, c.high) {
-			labels = append(labels, tick.Label)
+		s := scale{low: c.low, high: c.high}
+		for _, t := range s.ticks() {
+			labels = append(labels, t.label)
 		}
 		if got := strings.Join(labels, " "); got != c.want {
 			t.Errorf("%v to %v: %s, want %s", c.low, c.high, got, c.want)

@@ -5,8 +5,6 @@ import (
 	"image/color"
 	"math"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -95,62 +93,54 @@ func (s Series) sign(at int) sign {
 	return sg
 }
 
-func finite(points []Point) plotter.XYs {
-	xys := make(plotter.XYs, 0, len(points))
+func finite(points []Point) []Point {
+	list := make([]Point, 0, len(points))
 	for _, p := range points {
 		if !math.IsNaN(p.X) && !math.IsNaN(p.Y) && !math.IsInf(p.X, 0) && !math.IsInf(p.Y, 0) {
-			xys = append(xys, plotter.XY{X: p.X, Y: p.Y})
+			list = append(list, p)
 		}
 	}
-	return xys
+	return list
 }
 
-func (l Lines) plot() (*plot.Plot, error) {
-	p := newPlot(l.X, l.Y)
-	grid := plotter.NewGrid()
-	grid.Vertical.Color, grid.Horizontal.Color = faint, faint
-	grid.Vertical.Width, grid.Horizontal.Width = 0.6, 0.6
-	p.Add(grid)
+func (l Lines) chart() (*chart, error) {
+	p := &chart{x: newScale(l.X), y: newScale(l.Y), verticals: true, horizontals: true}
 	at := 0
 	for _, s := range l.Series {
 		sg := s.sign(at)
 		if s.Kind != Guide {
 			at++
 		}
-		xys := finite(s.Points)
-		if len(xys) == 0 {
+		points := finite(s.Points)
+		if len(points) == 0 {
 			continue
 		}
+		for _, v := range points {
+			p.x.cover(v.X)
+			p.y.cover(v.Y)
+		}
 		if s.Kind == Area {
-			outline := append(plotter.XYs{{X: xys[0].X, Y: 0}}, xys...)
-			outline = append(outline, plotter.XY{X: xys[len(xys)-1].X, Y: 0})
-			area, err := plotter.NewPolygon(outline)
-			if err != nil {
-				return nil, err
-			}
-			area.Color, area.LineStyle.Width = sg.fill, 0
-			p.Add(area)
+			p.y.cover(0)
+			outline := append([]Point{{X: points[0].X}}, points...)
+			outline = append(outline, Point{X: points[len(points)-1].X})
+			p.marks = append(p.marks, func(a area) { a.FillPolygon(sg.fill, a.ClipPolygonXY(a.all(outline))) })
 		}
 		if s.Kind != Dots {
-			line, err := plotter.NewLine(xys)
-			if err != nil {
-				return nil, err
-			}
-			line.Color, line.Width, line.Dashes = sg.color, lineWidth, sg.dashes
+			style := draw.LineStyle{Color: sg.color, Width: lineWidth, Dashes: sg.dashes}
 			if s.Kind == Guide {
-				line.Width = 1.2
+				style.Width = 1.2
 			}
-			p.Add(line)
+			p.marks = append(p.marks, func(a area) { a.StrokeLines(style, a.ClipLinesXY(a.all(points))...) })
 		}
 		if s.Kind == Dots || s.Kind == LineDots {
-			dots, err := plotter.NewScatter(xys)
-			if err != nil {
-				return nil, err
-			}
-			dots.GlyphStyle = draw.GlyphStyle{Color: sg.color, Radius: 3, Shape: draw.CircleGlyph{}}
-			p.Add(dots)
+			p.dots = append(p.dots, points...)
+			style := draw.GlyphStyle{Color: sg.color, Radius: dotRadius, Shape: draw.CircleGlyph{}}
+			p.marks = append(p.marks, func(a area) {
+				for _, v := range points {
+					a.DrawGlyph(style, a.at(v))
+				}
+			})
 		}
 	}
-	settle(p, l.X, l.Y)
 	return p, nil
 }

@@ -5,7 +5,6 @@ import (
 	"image/color"
 	"slices"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -50,7 +49,7 @@ func (m Matrix) Description() string {
 func (m Matrix) title() string    { return m.Title }
 func (m Matrix) entries() []entry { return nil }
 
-func (m Matrix) plot() (*plot.Plot, error) {
+func (m Matrix) chart() (*chart, error) {
 	if len(m.Cells) != len(m.Rows) {
 		return nil, fmt.Errorf("%d rows of cells and %d names", len(m.Cells), len(m.Rows))
 	}
@@ -62,15 +61,10 @@ func (m Matrix) plot() (*plot.Plot, error) {
 	// The first row on top, as a table is read.
 	upward := slices.Clone(m.Rows)
 	slices.Reverse(upward)
-	x, y := Axis{Label: m.X, Names: m.Columns}, Axis{Label: m.Y, Names: upward}
-	p := newPlot(x, y)
-	p.X.Padding, p.Y.Padding = 0, 0
-	p.X.LineStyle.Width, p.Y.LineStyle.Width = 0, 0
-	p.X.Tick.Length, p.Y.Tick.Length = 0, 0
-	p.X.Tick.Label.Font.Size, p.Y.Tick.Label.Font.Size = labelSize, labelSize
-	p.Add(cells{m})
-	settle(p, x, y)
-	return p, nil
+	return &chart{
+		x: newScale(Axis{Label: m.X, Names: m.Columns}), y: newScale(Axis{Label: m.Y, Names: upward}),
+		table: true, marks: []func(area){m.draw},
+	}, nil
 }
 
 // Colours of text on cells: they do not follow the page's theme, since the
@@ -80,17 +74,15 @@ var (
 	onDark  = color.White
 )
 
-type cells struct{ m Matrix }
-
-// Plot implements plot.Plotter.
-func (d cells) Plot(c draw.Canvas, p *plot.Plot) {
-	trX, trY := p.Transforms(&c)
-	n := len(d.m.Cells)
-	for i, row := range d.m.Cells {
+// draw draws the cells.
+func (m Matrix) draw(a area) {
+	n := len(m.Cells)
+	for i, row := range m.Cells {
 		for k, cell := range row {
 			x, y := float64(k), float64(n-1-i)
-			x0, x1, y0, y1 := trX(x-0.5)+1, trX(x+0.5)-1, trY(y-0.5)+1, trY(y+0.5)-1
-			c.FillPolygon(shade(cell.Share), []vg.Point{{X: x0, Y: y0}, {X: x1, Y: y0}, {X: x1, Y: y1}, {X: x0, Y: y1}})
+			low, at, high := a.at(Point{x - 0.5, y - 0.5}), a.at(Point{x, y}), a.at(Point{x + 0.5, y + 0.5})
+			x0, x1, y0, y1 := low.X+1, high.X-1, low.Y+1, high.Y-1
+			a.FillPolygon(shade(cell.Share), []vg.Point{{X: x0, Y: y0}, {X: x1, Y: y0}, {X: x1, Y: y1}, {X: x0, Y: y1}})
 			size := max(6, min(18, (x1-x0)/7, (y1-y0)/4))
 			style := textStyle(size, true)
 			style.XAlign, style.YAlign = draw.XCenter, draw.YCenter
@@ -98,17 +90,16 @@ func (d cells) Plot(c draw.Canvas, p *plot.Plot) {
 			if cell.Share > 0.55 {
 				style.Color = onDark
 			}
-			at := vg.Point{X: trX(x), Y: trY(y)}
 			if cell.Note == "" || y1-y0 < 3*size {
-				c.FillText(style, at, cell.Text)
+				a.FillText(style, at, cell.Text)
 				continue
 			}
-			c.FillText(style, vg.Point{X: at.X, Y: at.Y + 0.6*size}, cell.Text)
+			a.FillText(style, vg.Point{X: at.X, Y: at.Y + 0.6*size}, cell.Text)
 			style.Font.Size, style.Font.Weight = 0.7*size, 0
 			if wide := style.Width(cell.Note); wide > x1-x0-6 {
 				style.Font.Size *= max(0.3, (x1-x0-6)/wide)
 			}
-			c.FillText(style, vg.Point{X: at.X, Y: at.Y - 0.8*size}, cell.Note)
+			a.FillText(style, vg.Point{X: at.X, Y: at.Y - 0.8*size}, cell.Note)
 		}
 	}
 }

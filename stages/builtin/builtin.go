@@ -35,7 +35,7 @@ func Stages() *stages.Registry {
 			Doc: "cross-validate vectorizers and classifiers and train the best",
 		},
 		stages.Stage{
-			Name: "model_evaluation", Version: "2", Run: evaluate,
+			Name: "model_evaluation", Version: "3", Run: evaluate,
 			Doc: "measure the model on the test data, draw the results and log them",
 		},
 		stages.Stage{
