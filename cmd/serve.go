@@ -18,8 +18,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/flowrepro/flow/internal/otlp"
 	"github.com/flowrepro/flow/serve"
 )
+
+// traceFlush is the time that the last traces have to be exported.
+const traceFlush = 5 * time.Second
 
 type serveFlags struct {
 	serve.Options
@@ -46,7 +50,8 @@ model without a pause, at the latest after --poll, or at once on SIGHUP. A model
 that cannot be had or is broken changes nothing.
 
 Each flag has an environment variable, such as FLOW_SERVE_ADDRESS for --address.
-The server logs to standard error, never a text. The first interrupt lets open
+The server logs to standard error, never a text. With OTEL_EXPORTER_OTLP_ENDPOINT
+it exports a trace of each request. The first interrupt lets open
 requests end, the second does not.`,
 		Example: `  flow serve
   flow serve --model models/sentiment --address 0.0.0.0:5000 --admin-address 127.0.0.1:5001
@@ -130,6 +135,7 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 	f.Remember = sources.memory(f.Model)
 	version, _, _ := buildInfo()
 	f.Version, f.Logger, f.NoAccessLog = version, a.logger(f.log), !f.accessLog
+	defer a.trace(ctx, f)()
 
 	s, err := serve.New(ctx, f.Options)
 	if err != nil {
@@ -169,6 +175,27 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 		a.print("Metrics, profiles and reloading at http://%s\n", admin)
 	}
 	return s.Serve(ctx, a.interrupted)
+}
+
+// trace sets the traces of requests up as the environment says. Done exports
+// those that are left. A fault costs traces, not the service.
+func (*app) trace(ctx context.Context, f *serveFlags) (done func()) {
+	complain := func(err error) { f.Logger.Warn("traces are not exported", "error", err.Error()) }
+	provider, err := otlp.Start(ctx, "flow", f.Version, complain)
+	if err != nil {
+		complain(err)
+	}
+	if provider == nil {
+		return func() {}
+	}
+	f.Traces = provider
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), traceFlush)
+		defer cancel()
+		if err := provider.Shutdown(ctx); err != nil {
+			complain(err)
+		}
+	}
 }
 
 // collectPercent makes the heap grow by about 16 MB between collections, however

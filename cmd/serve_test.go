@@ -6,9 +6,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +19,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/flowrepro/flow/remote/remotetest"
 	"github.com/flowrepro/flow/stages/features"
@@ -150,6 +155,48 @@ func TestServeDirectory(t *testing.T) {
 	}
 	if out, err := flowProcess(t, dir, "serve", "--healthcheck", "--address", address).CombinedOutput(); err == nil {
 		t.Errorf("healthcheck of nothing: %s", out)
+	}
+}
+
+// Requests are traced to the collector that the environment names, the last
+// ones when the server stops. One that is away or misnamed costs nothing.
+func TestServeTraces(t *testing.T) {
+	dir := t.TempDir()
+	writeModel(t, filepath.Join(dir, "m"), 1)
+	got := make(chan *collector.ExportTraceServiceRequest, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var m collector.ExportTraceServiceRequest
+		body, err := io.ReadAll(r.Body)
+		if err = errors.Join(err, proto.Unmarshal(body, &m)); err != nil || r.URL.Path != "/v1/traces" {
+			t.Errorf("%s: %v", r.URL.Path, err)
+		}
+		got <- &m
+	}))
+	defer server.Close()
+	stop := func(s *serving) {
+		t.Helper()
+		s.until(`"class":"positive"`)
+		mustDo(t, s.cmd.Process.Signal(syscall.SIGTERM))
+		if err := s.cmd.Wait(); err != nil {
+			t.Errorf("after SIGTERM: %v\n%s", err, s.fault.String())
+		}
+	}
+	arguments := []string{"--model", "m", "--address", "127.0.0.1:0", "--log", "json"}
+	stop(startServing(t, dir, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + server.URL, "OTEL_SERVICE_NAME=reviews"}, arguments...))
+	select {
+	case m := <-got:
+		if text := m.String(); !strings.Contains(text, "POST /api/v1/predict") || !strings.Contains(text, "reviews") {
+			t.Errorf("exported %s", text)
+		}
+	default:
+		t.Error("nothing is exported")
+	}
+	for endpoint, want := range map[string]string{"http://127.0.0.1:1": "traces are not exported", "collector:4317": "want an address such as"} {
+		s := startServing(t, dir, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + endpoint}, arguments...)
+		stop(s)
+		if !strings.Contains(s.fault.String(), want) {
+			t.Errorf("%s: %s", endpoint, s.fault.String())
+		}
 	}
 }
 

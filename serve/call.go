@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/flowrepro/flow/stages/model"
 )
 
@@ -29,6 +31,7 @@ type call struct {
 	// model answers the request, all of it; nil for a route that needs none.
 	model *loaded
 	role  string
+	span  trace.Span // nil while there is no tracing
 
 	buffer      *bytes.Buffer
 	held        int64 // bytes that count against Limits.Buffered
@@ -79,6 +82,7 @@ func (s *Server) serve(rt *route, w *recorder, r *http.Request) {
 		s.finish(c, time.Since(start))
 	}()
 	c.identify()
+	c.begin()
 	h := c.w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	if rt.scores {
@@ -102,6 +106,7 @@ func (s *Server) finish(c *call, took time.Duration) {
 	if status == 0 {
 		status = http.StatusOK
 	}
+	c.end(status)
 	c.route.observe(s.metrics, c.r.Method, status, took)
 	if c.role != "" && status < 400 {
 		s.metrics.canary.WithLabelValues(c.role).Inc()
@@ -119,7 +124,10 @@ func (s *Server) finish(c *call, took time.Duration) {
 	if c.model != nil {
 		attrs = append(attrs, "model", c.model.label)
 	}
-	if t := traceID(c.r.Header.Get("Traceparent")); t != "" {
+	if c.span != nil {
+		sc := c.span.SpanContext()
+		attrs = append(attrs, "trace_id", sc.TraceID().String(), "span_id", sc.SpanID().String())
+	} else if t := traceID(c.r.Header.Get("Traceparent")); t != "" {
 		attrs = append(attrs, "trace_id", t)
 	}
 	s.log.Info("request", attrs...)

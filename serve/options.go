@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Options say what a server serves, where and within which limits. The zero
@@ -40,6 +42,8 @@ type Options struct {
 	// nil for none. NoAccessLog leaves the requests out.
 	Logger      *slog.Logger
 	NoAccessLog bool
+	// Traces gets a span for each request that is logged; nil for none.
+	Traces trace.TracerProvider
 }
 
 // Limits bound what a request may cost. What exceeds them is refused.

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Server answers requests. Make one by New, then Listen and Serve.
@@ -17,6 +19,7 @@ type Server struct {
 	options  Options
 	log      *slog.Logger
 	metrics  *metrics
+	tracer   trace.Tracer // nil for none
 	main     *holder
 	canary   *holder // nil for none
 	holders  []*holder
@@ -46,6 +49,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{options: o, log: o.Logger, metrics: newMetrics(), places: make(chan struct{}, o.Limits.Requests)}
+	if o.Traces != nil {
+		s.tracer = o.Traces.Tracer(scope, trace.WithInstrumentationVersion(o.Version))
+	}
 	hold := func(role string, source Source) *holder {
 		h := &holder{role: role, source: source, drift: o.Drift, log: s.log, metrics: s.metrics}
 		s.holders = append(s.holders, h)
