@@ -115,24 +115,33 @@ func (a *api) do(method, path string, body any) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Authorization", "Bearer "+a.token)
 	r.Header.Set("Content-Type", "application/json")
+	header, _, err := a.send(r)
+	return header.Values("Warning"), err
+}
+
+// send sends a request with the administrator's token.
+func (a *api) send(r *http.Request) (http.Header, []byte, error) {
+	r.Header.Set("Authorization", "Bearer "+a.token)
 	answer, err := a.client.Do(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer answer.Body.Close()
 	said, err := io.ReadAll(answer.Body)
 	if answer.StatusCode >= 300 {
 		err = fmt.Errorf("%s: %s", answer.Status, said)
 	}
-	return answer.Header.Values("Warning"), err
+	return answer.Header, said, err
 }
 
 var resources = map[string]string{
 	"ServiceAccount": "/api/v1/namespaces/flow/serviceaccounts", "ConfigMap": "/api/v1/namespaces/flow/configmaps", "Service": "/api/v1/namespaces/flow/services",
 	"Deployment": "/apis/apps/v1/namespaces/flow/deployments", "StatefulSet": "/apis/apps/v1/namespaces/flow/statefulsets",
 	"CronJob":                 "/apis/batch/v1/namespaces/flow/cronjobs",
+	"PersistentVolumeClaim":   "/api/v1/namespaces/flow/persistentvolumeclaims",
+	"ServiceMonitor":          "/apis/monitoring.coreos.com/v1/namespaces/flow/servicemonitors",
+	"PrometheusRule":          "/apis/monitoring.coreos.com/v1/namespaces/flow/prometheusrules",
 	"HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/flow/horizontalpodautoscalers",
 	"PodDisruptionBudget":     "/apis/policy/v1/namespaces/flow/poddisruptionbudgets",
 	"NetworkPolicy":           "/apis/networking.k8s.io/v1/namespaces/flow/networkpolicies",
@@ -153,6 +162,44 @@ func (a *api) create(object map[string]any) error {
 	return err
 }
 
+// render builds a directory of manifests, or a stack of them.
+func render(t *testing.T, dir string) []byte {
+	t.Helper()
+	c := exec.Command(filepath.Join(tools(t), "kustomize"), "build", dir)
+	var fault bytes.Buffer
+	c.Stderr = &fault
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", dir, err, fault.String())
+	}
+	return out
+}
+
+// objects are those of a stream of YAML.
+func objects(t *testing.T, stream []byte) (list []map[string]any) {
+	t.Helper()
+	for d := yaml.NewDecoder(bytes.NewReader(stream)); ; {
+		var object map[string]any
+		if err := d.Decode(&object); errors.Is(err, io.EOF) {
+			return list
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, object)
+	}
+}
+
+// overlays are the directories that can be applied.
+func overlays(t *testing.T) []string {
+	t.Helper()
+	list, err := filepath.Glob("../../k8s/overlays/*")
+	check(t, err)
+	if len(list) < 3 {
+		t.Fatalf("overlays: %q", list)
+	}
+	return list
+}
+
 // The API server accepts each object of each overlay, in a namespace that
 // enforces the restricted Pod Security standard.
 func TestOverlays(t *testing.T) {
@@ -161,21 +208,19 @@ func TestOverlays(t *testing.T) {
 		"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}}}
 	_, err := a.do(http.MethodPost, "/api/v1/namespaces", namespace)
 	check(t, err)
-	for _, overlay := range []string{"local", "prod", "with-mlflow"} {
-		t.Run(overlay, func(t *testing.T) {
-			out, err := exec.Command(filepath.Join(tools(t), "kustomize"), "build", "../../k8s/overlays/"+overlay).Output()
-			check(t, err)
-			if bytes.Contains(out, []byte("image: flow\n")) || !bytes.Contains(out, []byte("/flow:")) {
+	a.define(t)
+	for _, overlay := range append(overlays(t), "../../monitoring") {
+		t.Run(filepath.Base(overlay), func(t *testing.T) {
+			out := render(t, overlay)
+			workloads := filepath.Base(overlay) != "monitoring"
+			if workloads && (bytes.Contains(out, []byte("image: flow\n")) || !bytes.Contains(out, []byte("/flow:"))) {
 				t.Error("the overlay does not set the image")
 			}
-			n := 0
-			for d := yaml.NewDecoder(bytes.NewReader(out)); ; n++ {
-				var object map[string]any
-				if err := d.Decode(&object); errors.Is(err, io.EOF) {
-					break
-				} else if err != nil {
-					t.Fatal(err)
-				}
+			list := objects(t, out)
+			if len(list) < 3 || workloads && len(list) < 8 {
+				t.Errorf("%d objects", len(list))
+			}
+			for _, object := range list {
 				if object["kind"] == "Namespace" {
 					continue
 				}
@@ -189,9 +234,6 @@ func TestOverlays(t *testing.T) {
 						t.Errorf("%s: an unknown field is accepted", object["kind"])
 					}
 				}
-			}
-			if n < 9 {
-				t.Errorf("%d objects", n)
 			}
 		})
 	}
