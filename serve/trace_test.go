@@ -39,7 +39,7 @@ func TestTraces(t *testing.T) {
 	}
 	have := map[string]string{}
 	for _, a := range span.Attributes {
-		have[string(a.Key)] = a.Value.Emit()
+		have[string(a.Key)] = a.Value.String()
 	}
 	for key, want := range map[string]string{
 		"http.request.method": "POST", "http.route": "/predict", "http.response.status_code": "200", "flow.texts": "1", "flow.text_bytes": "15",
