@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"io"
 	"strings"
+	"sync"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -81,13 +82,13 @@ func Inline(f Figure) (string, error) {
 	}
 	head := fmt.Sprintf(`<svg viewBox="0 0 %.6g %.6g" width="100%%" role="img" aria-label="%s" xmlns="http://www.w3.org/2000/svg">`,
 		width.Points(), height.Points(), html.EscapeString(f.Description()))
-	return head + themed.Replace(text[start+end+1:]), nil
+	return head + themed().Replace(text[start+end+1:]), nil
 }
 
 // themed replaces fixed colours by the page's. The figures' colours appear in
 // this form in attributes only: text has no '#' followed by one of them and a
 // ';' or '"' but by intent, and then nothing but the text changes.
-var themed = newThemed()
+var themed = sync.OnceValue(newThemed)
 
 func newThemed() *strings.Replacer {
 	var list []string
