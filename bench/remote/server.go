@@ -48,7 +48,7 @@ func startServer(binary, dir string) (*server, error) {
 	address := l.Addr().String()
 	_ = l.Close() // only its number was of interest
 	s.endpoint = "http://" + address
-	s.cmd = exec.Command(binary, "--port", address, "--quiet", "posix", "--sidecar", filepath.Join(dir, "attributes"), filepath.Join(dir, "objects"))
+	s.cmd = exec.Command(binary, "--port", address, "--quiet", "--keep-alive", "posix", "--sidecar", filepath.Join(dir, "attributes"), filepath.Join(dir, "objects"))
 	s.cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+accessKey, "ROOT_SECRET_KEY="+secretKey)
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	if err := s.cmd.Start(); err != nil {
