@@ -29,6 +29,8 @@ type fetch struct {
 
 	mu   sync.Mutex
 	lost []cache.Digest
+	// damaged are objects that arrived from a pack as something else.
+	damaged []place
 	// held are the manifests that are not stored yet.
 	held map[cache.Digest][]byte
 
