@@ -47,6 +47,8 @@ type session struct {
 	dir string
 	// cwd is the current directory, absolute.
 	cwd string
+	// warn prints a warning.
+	warn func(text string)
 }
 
 // openOptions say what a verb needs of a session.
@@ -72,7 +74,7 @@ func (a *app) open(o openOptions) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{project: p, cwd: cwd, dir: "."}
+	s := &session{project: p, cwd: cwd, dir: ".", warn: a.warn}
 	if rel, ok := p.Rel(cwd); ok {
 		s.dir = filepath.ToSlash(rel)
 	}

@@ -119,22 +119,7 @@ func killAll(t *testing.T, cases []killCase, usual int) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the stages are written for a POSIX shell")
 	}
-	kills := usual
-	if v := os.Getenv(killsVar); v != "" {
-		n, err := strconv.Atoi(v)
-		if err != nil || n < 1 {
-			t.Fatalf("%s=%q: not a number of kills", killsVar, v)
-		}
-		kills = n
-	} else if testing.Short() {
-		kills = min(kills, 16)
-	}
-	seed := *killSeed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("%d kills, -killseed %d", kills, seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	kills, random := killPlan(t, usual)
 
 	var runs []*killRun
 	for _, format := range []string{"native", "dvc"} {
@@ -168,6 +153,28 @@ func killAll(t *testing.T, cases []killCase, usual int) {
 		t.Errorf("only %d of %d commands were killed before their end", killed, kills)
 	}
 	t.Logf("%d were killed before their end", killed)
+}
+
+// killPlan returns how many kills there are to be, and what their moments are
+// drawn from.
+func killPlan(t *testing.T, usual int) (int, *rand.Rand) {
+	t.Helper()
+	kills := usual
+	if v := os.Getenv(killsVar); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 {
+			t.Fatalf("%s=%q: not a number of kills", killsVar, v)
+		}
+		kills = n
+	} else if testing.Short() {
+		kills = min(kills, 16)
+	}
+	seed := *killSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("%d kills, -killseed %d", kills, seed)
+	return kills, rand.New(rand.NewPCG(seed, 0))
 }
 
 // killRun is a case in one format: what is there before, and what must be

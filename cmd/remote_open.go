@@ -63,6 +63,9 @@ func (s *session) openRemote(name string, jobs, attempts int) (*openRemote, erro
 	}
 	if s.project.Format == project.Native {
 		o.packs = &remote.Packs{Dir: filepath.Join(s.project.StateDir(), "packs"), ReadOnly: !c.Bool("flow", "packs", true)}
+		o.packs.Denied = func(err error) {
+			s.warn(fmt.Sprintf("the packs of remote '%s' are not seen, and what they hold counts as missing: %v", r.Name, err))
+		}
 	}
 	var bandwidth int64
 	if text, ok := c.Get("flow", "bandwidth"); ok {

@@ -29,6 +29,8 @@ type fetch struct {
 
 	mu   sync.Mutex
 	lost []cache.Digest
+	// damaged are objects that arrived from a pack as something else.
+	damaged []place
 	// held are the manifests that are not stored yet.
 	held map[cache.Digest][]byte
 
@@ -258,6 +260,9 @@ func (t *Transfer) bringObject(ctx context.Context, d cache.Digest, limit int64)
 
 var errNotItself = errors.New("the content is not what the name says")
 
+// smallBuffers hold small objects until they are verified.
+var smallBuffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 8<<10)) }}
+
 func (t *Transfer) bringOnce(ctx context.Context, d cache.Digest, limit int64) (int64, error) {
 	name := ObjectName(d)
 	if t.Cache.Begun(d) {
@@ -272,12 +277,11 @@ func (t *Transfer) bringOnce(ctx context.Context, d cache.Digest, limit int64) (
 	if limit >= 0 {
 		most = min(most, limit)
 	}
-	head := make([]byte, 0, 4<<10)
-	if limit >= 0 {
-		head = make([]byte, 0, most+1)
-	}
-	buf := bytes.NewBuffer(head)
-	if _, err := io.Copy(buf, io.LimitReader(body, most+1)); err != nil {
+	// The limit can be far above what comes: DVC's manifests tell no sizes.
+	buf := smallBuffers.Get().(*bytes.Buffer)
+	defer smallBuffers.Put(buf)
+	buf.Reset()
+	if _, err := buf.ReadFrom(io.LimitReader(body, most+1)); err != nil {
 		return 0, err
 	}
 	n := int64(buf.Len())

@@ -25,6 +25,11 @@ type Packs struct {
 	Dir string
 	// ReadOnly sends all objects by themselves.
 	ReadOnly bool
+	// Denied, if set, is told, once, that the remote does not let its packs be
+	// listed: what they hold is taken for absent then.
+	Denied func(error)
+
+	told sync.Once
 }
 
 const (
@@ -53,7 +58,7 @@ func (p *storedPack) whole() bool {
 }
 
 // listPacks returns the packs of the remote, by name. Where listing is denied
-// there are none.
+// there are none, and Packs.Denied hears of it.
 func (t *Transfer) listPacks(ctx context.Context) ([]storedPack, error) {
 	if t.Packs == nil {
 		return nil, nil
@@ -61,6 +66,9 @@ func (t *Transfer) listPacks(ctx context.Context) ([]storedPack, error) {
 	found := map[string]*storedPack{}
 	for info, err := range t.Remote.List(ctx, packsPrefix) {
 		if KindOf(err) == Denied {
+			if t.Packs.Denied != nil {
+				t.Packs.told.Do(func() { t.Packs.Denied(err) })
+			}
 			return nil, nil
 		}
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -230,7 +231,8 @@ func TestPartsOfPacksAreNotBelieved(t *testing.T) {
 	}
 }
 
-// A damaged byte in a pack costs the object that it is in, and no other.
+// A damaged byte in a pack costs the object that it is in, and no other, and that
+// one only if it does not lie by itself as well.
 func TestDamagedPack(t *testing.T) {
 	s, root := newDir(t)
 	c := remotetest.Cache(t, cache.BLAKE3)
@@ -258,6 +260,62 @@ func TestDamagedPack(t *testing.T) {
 		t.Errorf("%+v, %v", res, err)
 	}
 	remotetest.SoundCache(t, to.Cache)
+
+	for _, d := range remotetest.Digests(t, c, items) {
+		if to.Cache.Has(d) || d.IsDir() {
+			continue
+		}
+		data, err := os.ReadFile(c.Path(d))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Put(t.Context(), remote.ObjectName(d), remote.Bytes(data)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	to.Cache = remotetest.Cache(t, cache.BLAKE3)
+	if res, err := to.Fetch(t.Context(), items); err != nil || res.Objects != 101 || len(res.Missing) > 0 {
+		t.Errorf("with the object by itself: %+v, %v", res, err)
+	}
+	remotetest.SoundCache(t, to.Cache)
+}
+
+// unlisted does not let its packs be listed.
+type unlisted struct{ remote.Store }
+
+func (u *unlisted) List(ctx context.Context, prefix string) iter.Seq2[remote.Info, error] {
+	if !strings.HasPrefix(prefix, "packs/") {
+		return u.Store.List(ctx, prefix)
+	}
+	return func(yield func(remote.Info, error) bool) {
+		yield(remote.Info{}, &remote.Error{Op: "list", Name: prefix, Kind: remote.Denied, Err: errors.New("no")})
+	}
+}
+
+// Where packs cannot be listed, what lies by itself is found, and it is said, once,
+// that the rest is not seen.
+func TestPacksThatCannotBeListed(t *testing.T) {
+	s, _ := newDir(t)
+	c := remotetest.Cache(t, cache.BLAKE3)
+	items := remotetest.Fill(t, c, 19, 100, 700_000)
+	if _, err := packing(t, s, c).Push(t.Context(), items, nil); err != nil {
+		t.Fatal(err)
+	}
+	to := packing(t, &unlisted{s}, remotetest.Cache(t, cache.BLAKE3))
+	var told []error
+	to.Packs.Denied = func(err error) { told = append(told, err) }
+	for range 2 {
+		res, err := to.Fetch(t.Context(), items)
+		if err != nil || len(res.Missing) != 100 {
+			t.Errorf("%+v, %v", res, err)
+		}
+	}
+	if !to.Cache.Has(items[1].Entry.Digest) {
+		t.Error("what lies by itself was not found")
+	}
+	if len(told) != 1 || remote.KindOf(told[0]) != remote.Denied {
+		t.Errorf("told of %v", told)
+	}
 }
 
 // A damaged object of the cache does not get into a pack.

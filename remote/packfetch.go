@@ -80,10 +80,38 @@ func (f *fetch) bringPacked(ctx context.Context, list []cache.Digest, limits map
 		}
 	}
 	rest = append(rest, asked...)
+	if err := f.and(&failed, f.bringDamaged(ctx, limits)); err != nil {
+		return nil, err
+	}
 	if failed != nil {
 		return rest, failed
 	}
 	return rest, nil
+}
+
+// bringDamaged brings what arrived damaged in a pack from where it may lie by
+// itself.
+func (f *fetch) bringDamaged(ctx context.Context, limits map[cache.Digest]int64) error {
+	list := f.damaged
+	f.damaged = nil
+	return f.t.each(ctx, "download", len(list), func(ctx context.Context, i int) error {
+		d := list[i].digest
+		limit, ok := limits[d]
+		if !ok {
+			limit = -1
+		}
+		n, err := f.t.bringObject(ctx, d, limit)
+		if errors.Is(err, ErrNotFound) {
+			return &Error{Op: "get", Name: packBodyName(list[i].pack), Kind: Corrupt, Err: errNotItself}
+		}
+		if err != nil {
+			return err
+		}
+		f.objects.Add(1)
+		f.bytes.Add(n)
+		f.t.tell(Progress{Objects: 1})
+		return nil
+	})
 }
 
 // packRanges makes few requests of many objects: neighbours are asked for
@@ -114,10 +142,10 @@ func packRanges(places []place) []packRange {
 	return list
 }
 
-// bringRange brings the objects of a range. It tries again what arrives damaged;
-// the objects that are left when the pack is gone come with ErrNotFound.
+// bringRange brings the objects of a range. It tries again what arrives damaged,
+// and leaves it to bringDamaged in the end; the objects that are left when the
+// pack is gone come with ErrNotFound.
 func (f *fetch) bringRange(ctx context.Context, r *packRange) (left []packed, err error) {
-	var failed TransferError
 	todo := *r
 	for tries := 0; len(todo.objects) > 0; {
 		var n int
@@ -137,7 +165,9 @@ func (f *fetch) bringRange(ctx context.Context, r *packRange) (left []packed, er
 			break
 		}
 		if tries++; tries == corruptTries {
-			failed.add(&Error{Op: "get", Name: packBodyName(r.pack), Kind: Corrupt, Err: errNotItself}, 1)
+			f.mu.Lock()
+			f.damaged = append(f.damaged, place{r.pack, todo.objects[0]})
+			f.mu.Unlock()
 			todo.objects, tries, err = todo.objects[1:], 0, nil
 		}
 		if len(todo.objects) > 0 {
@@ -149,10 +179,7 @@ func (f *fetch) bringRange(ctx context.Context, r *packRange) (left []packed, er
 		return todo.objects, err
 	}
 	if err != nil {
-		failed.add(err, len(todo.objects))
-	}
-	if failed.Failed > 0 {
-		return nil, &failed
+		return nil, &TransferError{Failed: len(todo.objects), Errs: []error{err}}
 	}
 	return nil, nil
 }

@@ -3,16 +3,11 @@
 package main
 
 import (
-	"bufio"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 
 	"github.com/flowrepro/flow/bench/measure"
 )
@@ -35,24 +30,7 @@ type bench struct {
 	haveDVC, haveXVC bool
 	tmp              string
 	runs             int
-	thrown           int
-}
-
-// away takes a file or directory out of the way. It is deleted in the end: ext4
-// without a journal passes over inodes that were deleted in the last minutes,
-// one by one, so that deleting 100,000 files makes the next command that creates
-// some, whichever it is, several times slower.
-func (b *bench) away(path string) error {
-	b.thrown++
-	trash := filepath.Join(b.tmp, "trash")
-	if err := os.MkdirAll(trash, 0o777); err != nil {
-		return err
-	}
-	err := os.Rename(path, filepath.Join(trash, strconv.Itoa(b.thrown)))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	trash            measure.Trash
 }
 
 func run(count int, large int64, runs int, peers bool) error {
@@ -70,6 +48,7 @@ func run(count int, large int64, runs int, peers bool) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(b.tmp) }()
+	b.trash.Dir = filepath.Join(b.tmp, "trash")
 	fmt.Printf("%s\n\n", measure.Machine())
 	if count > 0 {
 		if err := b.many(count); err != nil {
@@ -140,7 +119,7 @@ func (b *bench) compare(title string, tools []tool, warmup int, args []string, b
 
 // reset makes a project that tracks nothing yet around untouched data.
 func (b *bench) reset(t tool, fill func(dir string) error) error {
-	if err := b.away(t.dir); err != nil {
+	if err := b.trash.Throw(t.dir); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(t.dir, 0o777); err != nil {
@@ -160,11 +139,11 @@ func (b *bench) reset(t tool, fill func(dir string) error) error {
 
 func (b *bench) many(count int) error {
 	tools := b.tools("many")
-	fill := func(dir string) error { return smallFiles(filepath.Join(dir, "data"), count) }
+	fill := func(dir string) error { return measure.SmallFiles(filepath.Join(dir, "data"), count, 1024) }
 	b.compare(fmt.Sprintf("add %d files of 1 KB", count), tools, 0, []string{"add", "-q", "data"}, func(t tool) error { return b.reset(t, fill) })
 	b.compare("status, nothing changed", tools, 1, []string{"status", "-q"}, nil)
 	b.compare("checkout into an empty workspace", tools, 0, []string{"checkout", "-q"}, func(t tool) error {
-		return b.away(filepath.Join(t.dir, "data"))
+		return b.trash.Throw(filepath.Join(t.dir, "data"))
 	})
 	b.compare("checkout, nothing to do", tools, 1, []string{"checkout", "-q"}, nil)
 	return nil
@@ -172,7 +151,7 @@ func (b *bench) many(count int) error {
 
 func (b *bench) one(size int64) error {
 	source := filepath.Join(b.tmp, "large.bin")
-	if err := largeFile(source, size); err != nil {
+	if err := measure.LargeFile(source, size); err != nil {
 		return err
 	}
 	tools := b.tools("one")
@@ -207,43 +186,3 @@ func (b *bench) one(size int64) error {
 
 // hashRuns is the number of runs of what takes a second or less.
 func (b *bench) hashRuns() int { return max(b.runs, 7) }
-
-// smallFiles writes count files of 1 KB of random text in directories of 1,000.
-func smallFiles(dir string, count int) error {
-	rng := rand.New(rand.NewPCG(1, 2))
-	buf := make([]byte, 1024)
-	for i := range count {
-		sub := filepath.Join(dir, strconv.Itoa(i/1000))
-		if i%1000 == 0 {
-			if err := os.MkdirAll(sub, 0o777); err != nil {
-				return err
-			}
-		}
-		for k := range buf {
-			buf[k] = 'a' + byte(rng.Uint32()%26)
-		}
-		if err := os.WriteFile(filepath.Join(sub, strconv.Itoa(i)), buf, 0o666); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func largeFile(path string, size int64) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	w := bufio.NewWriterSize(f, 1<<20)
-	rng := rand.NewChaCha8([32]byte{1})
-	buf := make([]byte, 1<<20)
-	for left := size; left > 0; left -= int64(len(buf)) {
-		buf = buf[:min(int64(len(buf)), left)]
-		_, _ = rng.Read(buf) // never fails
-		if _, err := w.Write(buf); err != nil {
-			return err
-		}
-	}
-	return w.Flush()
-}

@@ -23,11 +23,16 @@ type Case struct {
 	Env  []string
 	// Before, if set, runs untimed before each run.
 	Before func() error
+	// Server, if set, returns the processor time so far of a server that the
+	// command uses.
+	Server func() time.Duration
 }
 
 // Sample is one run of a command.
 type Sample struct {
 	Wall, CPU time.Duration
+	// Server is what the server used meanwhile.
+	Server time.Duration
 	// RSS is the peak memory of the largest process, in bytes; 0 if unknown.
 	RSS int64
 }
@@ -65,9 +70,10 @@ func Compare(cases []Case, warmup, runs int) []Row {
 		rows[i] = Row{Name: c.Name, Runs: len(samples[i]), Err: errs[i]}
 		if errs[i] == nil {
 			rows[i].Sample = Sample{
-				Wall: median(samples[i], func(s Sample) time.Duration { return s.Wall }),
-				CPU:  median(samples[i], func(s Sample) time.Duration { return s.CPU }),
-				RSS:  int64(median(samples[i], func(s Sample) time.Duration { return time.Duration(s.RSS) })),
+				Wall:   median(samples[i], func(s Sample) time.Duration { return s.Wall }),
+				CPU:    median(samples[i], func(s Sample) time.Duration { return s.CPU }),
+				Server: median(samples[i], func(s Sample) time.Duration { return s.Server }),
+				RSS:    int64(median(samples[i], func(s Sample) time.Duration { return time.Duration(s.RSS) })),
 			}
 		}
 	}
@@ -94,14 +100,21 @@ func once(c Case) (Sample, error) {
 	cmd.Env = append(os.Environ(), c.Env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = io.Discard, &out
+	var before, server time.Duration
+	if c.Server != nil {
+		before = c.Server()
+	}
 	start := time.Now()
 	err := cmd.Run()
 	wall := time.Since(start)
+	if c.Server != nil {
+		server = c.Server() - before
+	}
 	if err != nil {
 		return Sample{}, fmt.Errorf("%s: %w: %s", strings.Join(c.Args, " "), err, tail(out.String()))
 	}
 	st := cmd.ProcessState
-	return Sample{Wall: wall, CPU: st.UserTime() + st.SystemTime(), RSS: peakMemory(st)}, nil
+	return Sample{Wall: wall, CPU: st.UserTime() + st.SystemTime(), Server: server, RSS: peakMemory(st)}, nil
 }
 
 func tail(s string) string {
@@ -115,10 +128,22 @@ func tail(s string) string {
 // Print writes the rows as a table in Markdown. Ratios are to the first row.
 func Print(w io.Writer, title string, rows []Row) {
 	t := table.NewWriter()
-	t.AppendHeader(table.Row{title, "wall", "CPU", "peak memory", "wall, times " + rows[0].Name, "runs"})
+	served := slices.ContainsFunc(rows, func(r Row) bool { return r.Server > 0 })
+	row := func(name, wall, cpu, server, memory, ratio string, runs any) {
+		if served {
+			t.AppendRow(table.Row{name, wall, cpu, server, memory, ratio, runs})
+		} else {
+			t.AppendRow(table.Row{name, wall, cpu, memory, ratio, runs})
+		}
+	}
+	if served {
+		t.AppendHeader(table.Row{title, "wall", "CPU", "server's CPU", "peak memory", "wall, times " + rows[0].Name, "runs"})
+	} else {
+		t.AppendHeader(table.Row{title, "wall", "CPU", "peak memory", "wall, times " + rows[0].Name, "runs"})
+	}
 	for _, r := range rows {
 		if r.Err != nil {
-			t.AppendRow(table.Row{r.Name, "failed", "", "", "", ""})
+			row(r.Name, "failed", "", "", "", "", "")
 			fmt.Fprintf(os.Stderr, "%s: %v\n", r.Name, r.Err)
 			continue
 		}
@@ -126,7 +151,7 @@ func Print(w io.Writer, title string, rows []Row) {
 		if r.Name != rows[0].Name && rows[0].Wall > 0 {
 			ratio = fmt.Sprintf("%.2f", float64(r.Wall)/float64(rows[0].Wall))
 		}
-		t.AppendRow(table.Row{r.Name, Duration(r.Wall), Duration(r.CPU), Bytes(r.RSS), ratio, r.Runs})
+		row(r.Name, Duration(r.Wall), Duration(r.CPU), Duration(r.Server), Bytes(r.RSS), ratio, r.Runs)
 	}
 	fmt.Fprintf(w, "%s\n\n", t.RenderMarkdown())
 }

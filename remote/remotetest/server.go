@@ -85,7 +85,7 @@ func (s *S3) start(dir, binary string, more []string) error {
 		return err
 	}
 	// Attributes go beside the objects: not every file system has its own.
-	args := append([]string{"--port", address, "--quiet"}, more...)
+	args := append([]string{"--port", address, "--quiet", "--keep-alive"}, more...)
 	args = append(args, "posix", "--sidecar", filepath.Join(dir, "attributes"), s.Dir)
 	s.log = new(bytes.Buffer)
 	s.cmd = exec.Command(binary, args...)

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5" //nolint:gosec // S3's tags and key fingerprints are MD5
 	"crypto/sha256"
@@ -15,7 +16,6 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
@@ -26,8 +26,9 @@ import (
 type Store struct {
 	o Options
 
-	mu     sync.Mutex
-	client *s3.Client // nil until the first operation
+	mu      sync.Mutex
+	client  *s3.Client // nil until the first operation
+	objects *objects   // with client
 	// foreign is set for servers that are not Amazon's.
 	foreign bool
 	tuned   tuning
@@ -65,6 +66,9 @@ func (s *Store) api(ctx context.Context) (*s3.Client, error) {
 		if err != nil {
 			return nil, err
 		}
+		if s.objects, err = s.newObjects(ctx, c); err != nil {
+			return nil, err
+		}
 		s.client = c
 		s.buffers = make(chan []byte, s.o.Parts)
 		for range s.o.Parts {
@@ -93,6 +97,14 @@ func (s *Store) begin(ctx context.Context, op, name string) (*s3.Client, error) 
 	return c, s.wrap(ctx, op, name, err)
 }
 
+// beginObject is begin for an operation on one object.
+func (s *Store) beginObject(ctx context.Context, op, name string) (*objects, error) {
+	if _, err := s.begin(ctx, op, name); err != nil {
+		return nil, err
+	}
+	return s.objects, nil
+}
+
 // customerKey returns the three fields of a customer's key, nil without one.
 func (s *Store) customerKey() (algorithm, key, sum *string) {
 	if s.o.SSECustomerKey == nil {
@@ -111,64 +123,62 @@ func (s *Store) comparableTags() bool {
 
 // Stat implements remote.Store.
 func (s *Store) Stat(ctx context.Context, name string) (remote.Info, error) {
-	c, err := s.begin(ctx, "stat", name)
+	x, err := s.beginObject(ctx, "stat", name)
 	if err != nil {
 		return remote.Info{}, err
 	}
-	in := &s3.HeadObjectInput{Bucket: &s.o.Bucket, Key: s.key(name)}
-	in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5 = s.customerKey()
-	out, err := c.HeadObject(ctx, in)
+	answer, err := x.send(ctx, http.MethodHead, *s.key(name), "")
 	if err != nil {
-		return remote.Info{}, s.explain(ctx, c, name, err)
+		return remote.Info{}, s.explain(ctx, x, name, err)
 	}
-	return remote.Info{Name: name, Size: aws.ToInt64(out.ContentLength), Modified: aws.ToTime(out.LastModified)}, nil
+	_ = answer.Body.Close() // it is empty
+	modified, _ := http.ParseTime(answer.Header.Get("Last-Modified"))
+	return remote.Info{Name: name, Size: answer.ContentLength, Modified: modified}, nil
 }
 
-// explain wraps an error of HeadObject. Its answer has no body to say why it is
+// explain wraps an error of HEAD. Its answer has no body to say why it is
 // refused; that of another request has.
-func (s *Store) explain(ctx context.Context, c *s3.Client, name string, err error) error {
-	if status, _ := answered(err); status != http.StatusForbidden && status != http.StatusBadRequest {
-		return s.wrap(ctx, "stat", name, err)
+func (s *Store) explain(ctx context.Context, x *objects, name string, err error) error {
+	werr := s.wrap(ctx, "stat", name, err)
+	if status, _ := answered(err); status != http.StatusForbidden && status != http.StatusBadRequest || remote.KindOf(werr) == remote.Skewed {
+		return werr
 	}
-	in := &s3.GetObjectInput{Bucket: &s.o.Bucket, Key: s.key(name), Range: aws.String("bytes=0-0")}
-	in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5 = s.customerKey()
-	out, gerr := c.GetObject(ctx, in)
+	answer, gerr := x.send(ctx, http.MethodGet, *s.key(name), "bytes=0-0")
 	if gerr != nil {
-		if werr := s.wrap(ctx, "stat", name, gerr); remote.KindOf(werr) != remote.NotFound {
-			return werr
+		if gerr = s.wrap(ctx, "stat", name, gerr); remote.KindOf(gerr) != remote.NotFound {
+			return gerr
 		}
-		return s.wrap(ctx, "stat", name, err)
+		return werr
 	}
-	_ = out.Body.Close() // it was only asked for to hear a refusal
-	return s.wrap(ctx, "stat", name, err)
+	_ = answer.Body.Close() // it was only asked for to hear a refusal
+	return werr
 }
 
 // Get implements remote.Store.
 func (s *Store) Get(ctx context.Context, name string, r remote.Range) (io.ReadCloser, error) {
-	c, err := s.begin(ctx, "get", name)
+	x, err := s.beginObject(ctx, "get", name)
 	if err != nil {
 		return nil, err
 	}
-	in := &s3.GetObjectInput{Bucket: &s.o.Bucket, Key: s.key(name)}
-	in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5 = s.customerKey()
+	span := ""
 	switch {
 	case r.Length > 0:
-		in.Range = aws.String(fmt.Sprintf("bytes=%d-%d", r.Offset, r.Offset+r.Length-1))
+		span = fmt.Sprintf("bytes=%d-%d", r.Offset, r.Offset+r.Length-1)
 	case r.Offset > 0:
-		in.Range = aws.String(fmt.Sprintf("bytes=%d-", r.Offset))
+		span = fmt.Sprintf("bytes=%d-", r.Offset)
 	}
-	out, err := c.GetObject(ctx, in)
+	answer, err := x.send(ctx, http.MethodGet, *s.key(name), span)
 	if err != nil {
 		return nil, s.wrap(ctx, "get", name, err)
 	}
-	if in.Range != nil && aws.ToString(out.ContentRange) == "" {
+	if span != "" && answer.Header.Get("Content-Range") == "" {
 		// A server that passes over the range sends everything.
-		if _, err := io.CopyN(io.Discard, out.Body, r.Offset); err != nil {
-			_ = out.Body.Close() // the first error is the one to tell
+		if _, err := io.CopyN(io.Discard, answer.Body, r.Offset); err != nil {
+			_ = answer.Body.Close() // the first error is the one to tell
 			return nil, s.wrap(ctx, "get", name, err)
 		}
 	}
-	return &body{out.Body, s, ctx, name}, nil
+	return &body{answer.Body, s, ctx, name}, nil
 }
 
 // body gives errors of reading their kinds.
@@ -192,34 +202,43 @@ func (b *body) Read(p []byte) (int, error) {
 
 // Put implements remote.Store.
 func (s *Store) Put(ctx context.Context, name string, b remote.Body) error {
-	c, err := s.begin(ctx, "put", name)
+	x, err := s.beginObject(ctx, "put", name)
 	if err != nil {
 		return err
 	}
 	if b.Size() > s.o.Threshold {
-		return s.putParts(ctx, c, name, b)
+		return s.putParts(ctx, s.client, name, b)
 	}
 	// Reading it all, for the signature, comes before sending any of it.
-	sum := sha256.New()
-	src := io.NewSectionReader(b, 0, b.Size())
-	n, err := io.Copy(sum, src)
-	if err == nil && n != b.Size() {
-		err = io.ErrUnexpectedEOF
-	}
+	src, sum, err := digested(b)
 	if err = errors.Join(err, b.Check()); err != nil {
 		return &remote.Error{Op: "put", Name: name, Err: err}
 	}
-	if _, err := src.Seek(0, io.SeekStart); err != nil {
-		return &remote.Error{Op: "put", Name: name, Err: err}
+	return s.wrap(ctx, "put", name, x.put(ctx, *s.key(name), src, b.Size(), sum))
+}
+
+// inMemory is up to what size a body is read once, and not twice.
+const inMemory = 1 << 20
+
+// digested returns the bytes of a body and their SHA-256 in hex.
+func digested(b remote.Body) (io.ReaderAt, string, error) {
+	if b.Size() > inMemory {
+		sum := sha256.New()
+		n, err := io.Copy(sum, io.NewSectionReader(b, 0, b.Size()))
+		if err == nil && n != b.Size() {
+			err = io.ErrUnexpectedEOF
+		}
+		return b, hex.EncodeToString(sum.Sum(nil)), err
 	}
-	in := &s3.PutObjectInput{Bucket: &s.o.Bucket, Key: s.key(name), Body: src, ContentLength: &n}
-	in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5 = s.customerKey()
-	in.ServerSideEncryption, in.SSEKMSKeyId = types.ServerSideEncryption(s.o.SSE), optional(s.o.SSEKMSKeyID)
-	in.ACL = types.ObjectCannedACL(s.o.ACL)
-	in.GrantRead, in.GrantReadACP = optional(s.o.GrantRead), optional(s.o.GrantReadACP)
-	in.GrantWriteACP, in.GrantFullControl = optional(s.o.GrantWriteACP), optional(s.o.GrantFullControl)
-	_, err = c.PutObject(v4.SetPayloadHash(ctx, hex.EncodeToString(sum.Sum(nil))), in)
-	return s.wrap(ctx, "put", name, err)
+	data := make([]byte, b.Size())
+	n, err := b.ReadAt(data, 0)
+	if n == len(data) {
+		err = nil
+	} else if err == nil || err == io.EOF { //nolint:errorlint // the end is io.EOF itself
+		err = io.ErrUnexpectedEOF
+	}
+	sum := sha256.Sum256(data)
+	return bytes.NewReader(data), hex.EncodeToString(sum[:]), err
 }
 
 func optional(s string) *string {

@@ -1,0 +1,141 @@
+// Command remote measures push and pull against an S3 server on this machine,
+// versitygw, beside DVC, s5cmd and rclone: many small files, one large one, and
+// how little is asked for when there is little to do.
+//
+// FLOW_BENCH_FLOW is flow, FLOW_BENCH_VERSITYGW the server; FLOW_BENCH_DVC,
+// FLOW_BENCH_S5CMD and FLOW_BENCH_RCLONE are the peers. They are looked for on
+// the PATH as well; peers that are absent are left out. The server shares the
+// machine with the program that is measured, and costs all of them alike.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/flowrepro/flow/bench/measure"
+)
+
+var (
+	files   = flag.Int("files", 20_000, "number of small files")
+	size    = flag.Int("size", 4<<10, "bytes of a small file")
+	large   = flag.Int64("large", 4<<10, "MiB of the large file")
+	objects = flag.Int("objects", 100_000, "objects of the project in which there is little to do, of 64 bytes")
+	runs    = flag.Int("runs", 3, "runs of each command")
+	peers   = flag.Bool("peers", true, "measure DVC, s5cmd and rclone too")
+)
+
+func main() {
+	flag.Parse()
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "remote:", err)
+		os.Exit(1)
+	}
+}
+
+// bench holds what the measurements share.
+type bench struct {
+	flow, tmp string
+	server    *server
+	trash     measure.Trash
+	told      map[string]bool // peers that are absent
+}
+
+func run() error {
+	b := &bench{told: map[string]bool{}}
+	var ok bool
+	if b.flow, ok = measure.Tool("FLOW_BENCH_FLOW", "flow"); !ok {
+		return fmt.Errorf("flow is not on the PATH (run bench/run)")
+	}
+	gateway, ok := measure.Tool("FLOW_BENCH_VERSITYGW", "versitygw")
+	if !ok {
+		return fmt.Errorf("no versitygw: set FLOW_BENCH_VERSITYGW (tools/ has its version: go -C tools install github.com/versity/versitygw/cmd/versitygw)")
+	}
+	var err error
+	if b.tmp, err = os.MkdirTemp(os.Getenv("FLOW_BENCH_DIR"), "flow-bench-"); err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(b.tmp) }()
+	b.trash.Dir = filepath.Join(b.tmp, "trash")
+	if b.server, err = startServer(gateway, filepath.Join(b.tmp, "server")); err != nil {
+		return err
+	}
+	defer b.server.stop()
+	fmt.Printf("%s\n\n", measure.Machine())
+	if *files > 0 {
+		what := fmt.Sprintf("%d files of %d bytes", *files, *size)
+		err := b.compare("many", what, func(dir string) error { return measure.SmallFiles(dir, *files, *size) })
+		if err != nil {
+			return err
+		}
+	}
+	if *large > 0 {
+		source := filepath.Join(b.tmp, "large.bin")
+		if err := measure.LargeFile(source, *large<<20); err != nil {
+			return err
+		}
+		err := b.compare("one", fmt.Sprintf("one file of %d MiB", *large), func(dir string) error {
+			if err := os.Mkdir(dir, 0o777); err != nil {
+				return err
+			}
+			return os.Link(source, filepath.Join(dir, "large.bin"))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if *objects > 0 {
+		return b.little()
+	}
+	return nil
+}
+
+// compare measures a push of data into an empty bucket, and a pull of it into an
+// empty directory.
+func (b *bench) compare(key, what string, data func(dir string) error) error {
+	tools := b.tools(key, *peers)
+	for _, t := range tools {
+		if err := b.fill(t, data); err != nil {
+			return err
+		}
+	}
+	b.print("push "+what, tools, func(t *tool) []string { return t.push }, b.forget)
+	b.print("pull "+what, tools, func(t *tool) []string { return t.pull }, b.clone)
+	for _, t := range tools {
+		if err := b.trash.Throw(t.dir); err != nil {
+			return err
+		}
+		if err := b.forget(t); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(b.trash.Dir)
+}
+
+// print measures a command of each tool, and prints it.
+func (b *bench) print(title string, tools []*tool, args func(*tool) []string, before func(*tool) error) {
+	var cases []measure.Case
+	for _, t := range tools {
+		c := measure.Case{Name: t.name, Args: append([]string{t.exe}, args(t)...), Dir: t.dir, Env: t.env, Server: b.server.cpu}
+		if before != nil {
+			c.Before = func() error { return before(t) }
+		}
+		cases = append(cases, c)
+	}
+	rows := measure.Compare(cases, 0, *runs)
+	measure.Print(os.Stdout, title, rows)
+	for _, own := range rows[:2] {
+		for _, peer := range rows[2:] {
+			if own.Err == nil && peer.Err == nil {
+				fmt.Printf("%s: %.2f times as fast as %s\n", own.Name, ratio(peer.Wall, own.Wall), peer.Name)
+			}
+		}
+	}
+	if len(rows) > 2 {
+		fmt.Println()
+	}
+}
+
+func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// server is a versitygw with its objects in files.
+type server struct {
+	cmd      *exec.Cmd
+	dir      string
+	endpoint string
+	log      bytes.Buffer
+}
+
+const (
+	bucket    = "bucket"
+	accessKey = "flowbench"
+	secretKey = "flowbenchsecret"
+)
+
+func startServer(binary, dir string) (*server, error) {
+	s := &server{dir: dir}
+	for _, d := range []string{filepath.Join(dir, "objects", bucket), filepath.Join(dir, "attributes")} {
+		if err := os.MkdirAll(d, 0o777); err != nil {
+			return nil, err
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	address := l.Addr().String()
+	_ = l.Close() // only its number was of interest
+	s.endpoint = "http://" + address
+	s.cmd = exec.Command(binary, "--port", address, "--quiet", "--keep-alive", "posix", "--sidecar", filepath.Join(dir, "attributes"), filepath.Join(dir, "objects"))
+	s.cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+accessKey, "ROOT_SECRET_KEY="+secretKey)
+	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if a, err := http.Get(s.endpoint); err == nil {
+			_ = a.Body.Close() // any answer will do
+			return s, nil
+		}
+	}
+	s.stop()
+	return nil, fmt.Errorf("%s does not answer: %s", binary, s.log.String())
+}
+
+func (s *server) stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	timer := time.AfterFunc(10*time.Second, func() { _ = s.cmd.Process.Kill() })
+	defer timer.Stop()
+	_ = s.cmd.Wait() // that it was stopped is no error
+}
+
+// cpu returns the processor time of the server so far; 0 where there is no /proc.
+func (s *server) cpu() time.Duration {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	var ticks int64
+	_, rest, _ := strings.Cut(string(data), ") ")
+	if f := strings.Fields(rest); len(f) > 12 {
+		for _, text := range f[11:13] {
+			n, _ := strconv.ParseInt(text, 10, 64)
+			ticks += n
+		}
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// places are where the server keeps what is under a prefix of the bucket.
+func (s *server) places(prefix string) []string {
+	return []string{filepath.Join(s.dir, "objects", bucket, prefix), filepath.Join(s.dir, "attributes", bucket, prefix)}
+}
+
+// environment is what the tools learn the server by.
+func (s *server) environment() []string {
+	return []string{
+		"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey, "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1",
+		"AWS_EC2_METADATA_DISABLED=true", "DVC_NO_ANALYTICS=1",
+		"RCLONE_CONFIG_R_TYPE=s3", "RCLONE_CONFIG_R_PROVIDER=Other", "RCLONE_CONFIG_R_ENDPOINT=" + s.endpoint, "RCLONE_CONFIG_R_REGION=us-east-1",
+		"RCLONE_CONFIG_R_ACCESS_KEY_ID=" + accessKey, "RCLONE_CONFIG_R_SECRET_ACCESS_KEY=" + secretKey,
+	}
+}
+
+// counter is a proxy before the server that counts what passes.
+type counter struct {
+	*httptest.Server
+	requests, received atomic.Int64
+	kinds              [5]atomic.Int64
+}
+
+var kinds = [...]string{"GET", "HEAD", "PUT", "POST", "list"}
+
+func startCounter(s *server) (*counter, error) {
+	u, err := url.Parse(s.endpoint)
+	if err != nil {
+		return nil, err
+	}
+	c := new(counter)
+	next := &httputil.ReverseProxy{
+		// The Host header stays: it is signed.
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = u.Scheme, u.Host, r.In.Host
+		},
+		Transport: &http.Transport{MaxIdleConnsPerHost: 100},
+		ModifyResponse: func(a *http.Response) error {
+			a.Body = &countedBody{a.Body, &c.received}
+			return nil
+		},
+	}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.requests.Add(1)
+		kind := r.Method
+		if q := r.URL.Query(); kind == http.MethodGet && (q.Has("list-type") || q.Has("prefix")) {
+			kind = "list"
+		}
+		if i := slices.Index(kinds[:], kind); i >= 0 {
+			c.kinds[i].Add(1)
+		}
+		next.ServeHTTP(w, r)
+	}))
+	return c, nil
+}
+
+type countedBody struct {
+	io.ReadCloser
+	n *atomic.Int64
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.n.Add(int64(n))
+	return n, err
+}
+
+// take returns what was counted since the last call, in words.
+func (c *counter) take() string {
+	text := fmt.Sprintf("%d", c.requests.Swap(0))
+	var parts []string
+	for i := range kinds {
+		if n := c.kinds[i].Swap(0); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, kinds[i]))
+		}
+	}
+	return fmt.Sprintf("%s (%s) | %d", text, strings.Join(parts, ", "), c.received.Swap(0))
+}
