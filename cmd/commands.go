@@ -20,6 +20,7 @@ func (a *app) commands() []*cobra.Command {
 		a.fetchCommand(),
 		a.freezeCommand(),
 		a.gcCommand(),
+		a.getCommand(),
 		a.gitHookCommand(),
 		a.initCommand(),
 		a.installCommand(),
