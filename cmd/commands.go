@@ -22,6 +22,8 @@ func (a *app) commands() []*cobra.Command {
 		a.gcCommand(),
 		a.getCommand(),
 		a.gitHookCommand(),
+		a.importCommand(),
+		a.importURLCommand(),
 		a.initCommand(),
 		a.installCommand(),
 		a.logCommand(),
@@ -45,6 +47,7 @@ func (a *app) commands() []*cobra.Command {
 		a.statusCommand(),
 		a.unfreezeCommand(),
 		a.unprotectCommand(),
+		a.updateCommand(),
 		a.versionCommand(),
 	}
 }

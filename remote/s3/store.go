@@ -121,7 +121,7 @@ func (s *Store) Stat(ctx context.Context, name string) (remote.Info, error) {
 	if err != nil {
 		return remote.Info{}, s.explain(ctx, c, name, err)
 	}
-	return remote.Info{Name: name, Size: aws.ToInt64(out.ContentLength), Modified: aws.ToTime(out.LastModified)}, nil
+	return remote.Info{Name: name, Size: aws.ToInt64(out.ContentLength), Modified: aws.ToTime(out.LastModified), Tag: trimTag(out.ETag)}, nil
 }
 
 // explain wraps an error of HeadObject. Its answer has no body to say why it is
@@ -250,7 +250,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[remote.Info, 
 				if !ok || !strings.HasPrefix(name, prefix) || remote.CheckName("list", name) != nil {
 					continue // a placeholder of a directory, or nothing of ours
 				}
-				if !yield(remote.Info{Name: name, Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified)}, nil) {
+				if !yield(remote.Info{Name: name, Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified), Tag: trimTag(o.ETag)}, nil) {
 					return
 				}
 			}
