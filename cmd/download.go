@@ -25,11 +25,11 @@ func (r *repository) download(ctx context.Context, dest string, replace bool, pr
 		return res, fmt.Errorf("make directory: %w", err)
 	}
 	// On dest's file system, so that what has come can be given its name.
-	stage, err := os.MkdirTemp(filepath.Dir(dest), cache.TempPrefix+"get-")
+	stage, err := os.MkdirTemp(filepath.Dir(dest), ".flow-get-")
 	if err != nil {
 		return res, fmt.Errorf("make directory: %w", err)
 	}
-	defer os.RemoveAll(stage) //nolint:errcheck // what remains is swept later
+	defer os.RemoveAll(stage) //nolint:errcheck // a leftover does no harm
 	place := filepath.Join(stage, "data")
 	outs := r.outputs()
 	if res, err = r.fetch(ctx, outs, progress); err != nil {

@@ -168,11 +168,11 @@ func (im *importing) bring(ctx context.Context, now lock.DataEntry) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("make directory: %w", err)
 	}
-	stage, err := os.MkdirTemp(dir, cache.TempPrefix+"import-")
+	stage, err := os.MkdirTemp(dir, ".flow-import-")
 	if err != nil {
 		return fmt.Errorf("make directory: %w", err)
 	}
-	defer os.RemoveAll(stage) //nolint:errcheck // what remains is swept later
+	defer os.RemoveAll(stage) //nolint:errcheck // a leftover does no harm
 	place := filepath.Join(stage, "data")
 	p := im.a.progress("Importing", "Imported")
 	err = im.from.fetch(ctx, place, p.add)

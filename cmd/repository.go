@@ -193,7 +193,7 @@ func (r *repository) temporaryStore() (*cache.Store, error) {
 func (r *repository) tempDir() (string, error) {
 	var err error
 	if r.temp == "" {
-		r.temp, err = os.MkdirTemp(r.ref.temp, cache.TempPrefix+"repository-")
+		r.temp, err = os.MkdirTemp(r.ref.temp, ".flow-repository-")
 	}
 	return r.temp, err
 }

@@ -53,31 +53,43 @@ var fullObjectName = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
 // given by its full object name that is there already, nothing. The clone must
 // be closed. Several processes may open the same repository at once.
 func (c *Clones) Open(ctx context.Context, url, rev string) (*Clone, error) {
+	bare, commit, err := c.update(ctx, url, rev)
+	if err == nil {
+		var clone *Clone
+		if clone, err = checkOut(ctx, bare, commit); err == nil {
+			return clone, nil
+		}
+	}
+	return nil, fmt.Errorf("clone '%s': %w", url, err)
+}
+
+// Resolve is Open for the name of the commit only.
+func (c *Clones) Resolve(ctx context.Context, url, rev string) (string, error) {
+	_, commit, err := c.update(ctx, url, rev)
+	if err != nil {
+		return "", fmt.Errorf("clone '%s': %w", url, err)
+	}
+	return commit, nil
+}
+
+// update brings the clone of a repository up to date.
+func (c *Clones) update(ctx context.Context, url, rev string) (bare, commit string, err error) {
 	if url == "" || strings.HasPrefix(url, "-") {
-		return nil, fmt.Errorf("clone '%s': is no URL of a Git repository", url)
+		return "", "", errors.New("is no URL of a Git repository")
 	}
 	sum := sha256.Sum256([]byte(url))
-	bare := filepath.Join(c.Dir, hex.EncodeToString(sum[:16])+".git")
+	bare = filepath.Join(c.Dir, hex.EncodeToString(sum[:16])+".git")
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("clone '%s': %w", url, err)
+		return "", "", err
 	}
 	lock := flock.New(bare + ".lock")
 	if ok, err := lock.TryLockContext(ctx, 100*time.Millisecond); err != nil || !ok {
-		return nil, fmt.Errorf("clone '%s': lock: %w", url, err)
+		return "", "", fmt.Errorf("lock: %w", err)
 	}
-	commit, err := update(ctx, bare, url, rev)
-	// What is read from now on stays: nothing collects garbage in a clone.
-	if uerr := lock.Unlock(); err == nil {
-		err = uerr
-	}
-	if err != nil {
-		return nil, fmt.Errorf("clone '%s': %w", url, err)
-	}
-	clone, err := checkOut(ctx, bare, commit)
-	if err != nil {
-		return nil, fmt.Errorf("clone '%s': %w", url, err)
-	}
-	return clone, nil
+	// What is read later, without the lock, stays: nothing collects garbage in a
+	// clone.
+	commit, err = update(ctx, bare, url, rev)
+	return bare, commit, errors.Join(err, lock.Unlock())
 }
 
 // Close removes the working tree.
