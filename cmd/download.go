@@ -142,7 +142,7 @@ func (r *repository) copyFile(ctx context.Context, rel, to string, exec bool) er
 func (r *repository) address(ctx context.Context) (string, error) {
 	outs := r.outputs()
 	if len(outs) != 1 || outs[0].Within == "" && outs[0].Path != r.within {
-		return "", fmt.Errorf("'%s' is no output of '%s', nor a file in one", r.ref.path, r.ref.url)
+		return "", fmt.Errorf("'%s' is no output of '%s', nor a file in one", r.ref.path, r.shown())
 	}
 	o := outs[0]
 	d := o.Entry.Digest

@@ -14,6 +14,7 @@ import (
 	"github.com/flowrepro/flow/engine/lock"
 	"github.com/flowrepro/flow/engine/pipeline"
 	"github.com/flowrepro/flow/internal/yaml12"
+	"github.com/flowrepro/flow/project"
 )
 
 func (a *app) importCommand() *cobra.Command {
@@ -30,7 +31,7 @@ are given, the data itself in the project's cache.`,
   flow import ../other model.pkl --rev v1.0 -o models/old.pkl`,
 		Args: cobra.ExactArgs(2),
 		RunE: run(func(ctx context.Context, args []string) error {
-			return cloudFailed(fmt.Sprintf("failed to import '%s' from '%s'.", args[1], args[0]), a.importFrom(ctx, &f, args[0], args[1]))
+			return cloudFailed(fmt.Sprintf("failed to import '%s' from '%s'.", args[1], project.HidePassword(args[0])), a.importFrom(ctx, &f, args[0], args[1]))
 		}),
 	}
 	fl := c.Flags()
@@ -46,6 +47,9 @@ are given, the data itself in the project's cache.`,
 func (a *app) importFrom(ctx context.Context, f *importFlags, url, path string) (err error) {
 	if f.jobs < 0 {
 		return &exitError{exitUsage, fmt.Errorf("--jobs %d: must not be negative", f.jobs)}
+	}
+	if project.HidePassword(url) != url {
+		return &hinted{errors.New("the URL has a password in it, which would be recorded"), "let Git know it: git config credential.helper"}
 	}
 	changes := new(changeSink)
 	s, err := a.open(openOptions{sink: engine.Sinks{noticeSink{a}, changes}})

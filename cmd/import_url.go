@@ -14,6 +14,7 @@ import (
 	"github.com/flowrepro/flow/cache"
 	"github.com/flowrepro/flow/engine"
 	"github.com/flowrepro/flow/engine/lock"
+	"github.com/flowrepro/flow/project"
 	"github.com/flowrepro/flow/remote"
 )
 
@@ -42,7 +43,7 @@ remote://NAME/PATH with the settings of the project's remote.`,
 			if len(args) > 1 {
 				f.out = args[1]
 			}
-			return cloudFailed(fmt.Sprintf("failed to import %s. You could also try downloading it manually, and adding it with `flow add`.", args[0]),
+			return cloudFailed(fmt.Sprintf("failed to import %s. You could also try downloading it manually, and adding it with `flow add`.", project.HidePassword(args[0])),
 				a.importURL(ctx, &f, args[0]))
 		}),
 	}

@@ -198,6 +198,9 @@ func (r *repository) tempDir() (string, error) {
 	return r.temp, err
 }
 
+// shown is where the project is, for people.
+func (r *repository) shown() string { return project.HidePassword(r.ref.url) }
+
 // close removes what is temporary. What remains in the system's directory for
 // temporary files does no harm.
 func (r *repository) close() {
@@ -367,7 +370,7 @@ func (r *repository) fetch(ctx context.Context, outs []engine.Recorded, progress
 	all.Missing = lost
 	if len(lost) > 0 {
 		return all, &hinted{
-			fmt.Errorf("%s of '%s' in '%s' are neither in its cache nor on its remotes, the first is %s", count(len(lost), "object"), r.ref.path, r.ref.url, lost[0]),
+			fmt.Errorf("%s of '%s' in '%s' are neither in its cache nor on its remotes, the first is %s", count(len(lost), "object"), r.ref.path, r.shown(), lost[0]),
 			"have them pushed from where they are",
 		}
 	}
@@ -417,7 +420,7 @@ func (r *repository) part(o engine.Recorded) (*cache.Manifest, error) {
 		part.Members = append(part.Members, b)
 	}
 	if len(part.Members) == 0 {
-		return nil, fmt.Errorf("no such file or directory in '%s': '%s': %w", r.ref.url, r.ref.path, fs.ErrNotExist)
+		return nil, fmt.Errorf("no such file or directory in '%s': '%s': %w", r.shown(), r.ref.path, fs.ErrNotExist)
 	}
 	return part, nil
 }

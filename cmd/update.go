@@ -199,9 +199,9 @@ func sameSource(recorded, now *lock.DataEntry) bool {
 type importState int
 
 const (
-	// importWhole is data as it was imported, importAbsent data that is not there
-	// or not recorded, importOther data that is another than the recorded but
-	// stored, importEdited data that is stored nowhere.
+	// importWhole is data as it was imported, importAbsent data that is not in the
+	// workspace or not in the cache, importOther data that is another than the
+	// recorded but stored, importEdited data that is stored nowhere.
 	importWhole importState = iota
 	importAbsent
 	importOther
@@ -219,14 +219,19 @@ func (s *session) imported(ctx context.Context, st *pipeline.Stage) (importState
 		h = cache.MD5Text
 	}
 	entry, _, err := s.engine.Scan(ctx, filepath.ToSlash(rel), h)
-	switch {
+	if err != nil {
+		return importEdited, err
+	}
+	lost, err := s.store.Missing(ctx, entry.Digest)
+	switch stored, same := len(lost) == 0, entry.Digest.String() == e.Digest; {
 	case err != nil:
 		return importEdited, err
-	case entry.Digest.String() == e.Digest:
+	case same && stored:
 		return importWhole, nil
+	case same:
+		return importAbsent, nil // the source has it, or what comes after it
+	case stored:
+		return importOther, nil
 	}
-	if lost, err := s.store.Missing(ctx, entry.Digest); err != nil || len(lost) > 0 {
-		return importEdited, err
-	}
-	return importOther, nil
+	return importEdited, nil
 }

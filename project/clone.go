@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path"
@@ -47,37 +48,68 @@ const headRef = "refs/flow/HEAD"
 
 var fullObjectName = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// Open returns a revision of the repository at url, "" for its HEAD: whatever
+// Open returns a revision of the repository at an address, "" for its HEAD: whatever
 // the git program can clone, by the credentials it knows. Of a repository that
 // was cloned before only what is new comes over the network, and of a commit
 // given by its full object name that is there already, nothing. The clone must
 // be closed. Several processes may open the same repository at once.
-func (c *Clones) Open(ctx context.Context, url, rev string) (*Clone, error) {
-	bare, commit, err := c.update(ctx, url, rev)
+func (c *Clones) Open(ctx context.Context, address, rev string) (*Clone, error) {
+	bare, commit, err := c.update(ctx, address, rev)
 	if err == nil {
 		var clone *Clone
 		if clone, err = checkOut(ctx, bare, commit); err == nil {
 			return clone, nil
 		}
 	}
-	return nil, fmt.Errorf("clone '%s': %w", url, err)
+	return nil, cloneError(address, err)
 }
 
 // Resolve is Open for the name of the commit only.
-func (c *Clones) Resolve(ctx context.Context, url, rev string) (string, error) {
-	_, commit, err := c.update(ctx, url, rev)
+func (c *Clones) Resolve(ctx context.Context, address, rev string) (string, error) {
+	_, commit, err := c.update(ctx, address, rev)
 	if err != nil {
-		return "", fmt.Errorf("clone '%s': %w", url, err)
+		return "", cloneError(address, err)
 	}
 	return commit, nil
 }
 
+// cloneError says which repository cannot be cloned. A password or token in the
+// URL is not repeated, by Git neither.
+func cloneError(address string, err error) error {
+	shown := HidePassword(address)
+	var failed *GitError
+	if errors.As(err, &failed) && shown != address {
+		failed.Stderr = strings.ReplaceAll(failed.Stderr, address, shown)
+	}
+	return fmt.Errorf("clone '%s': %w", shown, err)
+}
+
+// HidePassword returns a URL for people to see: a password in it is left out, and
+// of a web address the user too, which may be a token. What has none, or is no
+// URL, comes back unchanged.
+func HidePassword(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.User == nil {
+		return address
+	}
+	_, secret := u.User.Password()
+	switch {
+	case u.Scheme == "http" || u.Scheme == "https":
+		u.User = nil
+	case secret:
+		u.User = url.User(u.User.Username())
+	default:
+		return address
+	}
+	return u.String()
+}
+
 // update brings the clone of a repository up to date.
-func (c *Clones) update(ctx context.Context, url, rev string) (bare, commit string, err error) {
-	if url == "" || strings.HasPrefix(url, "-") {
+func (c *Clones) update(ctx context.Context, address, rev string) (bare, commit string, err error) {
+	if address == "" || strings.HasPrefix(address, "-") {
 		return "", "", errors.New("is no URL of a Git repository")
 	}
-	sum := sha256.Sum256([]byte(url))
+	sum := sha256.Sum256([]byte(address))
 	bare = filepath.Join(c.Dir, hex.EncodeToString(sum[:16])+".git")
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return "", "", err
@@ -88,7 +120,7 @@ func (c *Clones) update(ctx context.Context, url, rev string) (bare, commit stri
 	}
 	// What is read later, without the lock, stays: nothing collects garbage in a
 	// clone.
-	commit, err = update(ctx, bare, url, rev)
+	commit, err = update(ctx, bare, address, rev)
 	return bare, commit, errors.Join(err, lock.Unlock())
 }
 
@@ -97,7 +129,7 @@ func (c *Clone) Close() error { return os.RemoveAll(c.Git.Root) }
 
 // update brings the bare clone up to date, as far as the revision needs it, and
 // returns the revision's commit.
-func update(ctx context.Context, bare, url, rev string) (string, error) {
+func update(ctx context.Context, bare, address, rev string) (string, error) {
 	if !exists(filepath.Join(bare, "HEAD")) {
 		if err := os.RemoveAll(bare); err != nil {
 			return "", err
@@ -116,7 +148,7 @@ func update(ctx context.Context, bare, url, rev string) (string, error) {
 		}
 	}
 	fetch := []string{"fetch", "--quiet", "--no-auto-maintenance", "--no-write-fetch-head", "--no-tags"}
-	err := runGit(ctx, bare, append(fetch, "--prune", "--", url, "+HEAD:"+headRef, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")...)
+	err := runGit(ctx, bare, append(fetch, "--prune", "--", address, "+HEAD:"+headRef, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")...)
 	if err != nil {
 		return "", err
 	}
@@ -126,7 +158,7 @@ func update(ctx context.Context, bare, url, rev string) (string, error) {
 	commit, err := g.Resolve(ctx, rev)
 	if err != nil && fullObjectName.MatchString(rev) {
 		// No branch or tag leads to it (any more); the server may have it all the same.
-		if runGit(ctx, bare, append(fetch, "--", url, rev)...) == nil {
+		if runGit(ctx, bare, append(fetch, "--", address, rev)...) == nil {
 			commit, err = g.Resolve(ctx, rev)
 		}
 	}
