@@ -20,7 +20,10 @@ func (a *app) commands() []*cobra.Command {
 		a.fetchCommand(),
 		a.freezeCommand(),
 		a.gcCommand(),
+		a.getCommand(),
 		a.gitHookCommand(),
+		a.importCommand(),
+		a.importURLCommand(),
 		a.initCommand(),
 		a.installCommand(),
 		a.logCommand(),
@@ -44,6 +47,7 @@ func (a *app) commands() []*cobra.Command {
 		a.statusCommand(),
 		a.unfreezeCommand(),
 		a.unprotectCommand(),
+		a.updateCommand(),
 		a.versionCommand(),
 	}
 }

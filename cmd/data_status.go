@@ -4,17 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/flowrepro/flow/cache"
+	"github.com/flowrepro/flow/engine"
 )
 
 type dataStatusFlags struct {
 	json, granular, unchanged bool
 	untracked                 string
+	notInRemote               bool
+	remote                    string
+	jobs                      int
 }
 
 func (a *app) dataCommand() *cobra.Command {
@@ -33,9 +40,10 @@ func (a *app) dataStatusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status [target]...",
 		Short: "Compare data with what is recorded, and with HEAD",
-		Long: `Show what of the recorded data is not in the cache, how the lock and .dvc files
-differ from those of HEAD (committed changes), and how the workspace differs from
-them (uncommitted changes). Targets are paths. Paths are from the root of the
+		Long: `Show what of the recorded data is not in the cache, or with --not-in-remote not on
+the remote, how the lock and .dvc files differ from those of HEAD (committed
+changes), and how the workspace differs from them (uncommitted changes). Targets are
+paths. Paths are from the root of the
 project, those of untracked files from the current directory. The exit code is 0
 also when something differs. --json has the shape of DVC's.`,
 		RunE: run(func(ctx context.Context, args []string) error {
@@ -48,6 +56,9 @@ also when something differs. --json has the shape of DVC's.`,
 	fl.BoolVar(&f.unchanged, "unchanged", false, "also what has not changed")
 	fl.StringVar(&f.untracked, "untracked-files", "no", "show files that neither Git nor flow tracks: `no or all`")
 	fl.Lookup("untracked-files").NoOptDefVal = "all"
+	fl.BoolVar(&f.notInRemote, "not-in-remote", false, "show what has not been pushed")
+	fl.StringVarP(&f.remote, "remote", "r", "", "with --not-in-remote, the remote to use instead of the default `name`")
+	fl.IntVarP(&f.jobs, "jobs", "j", 0, "with --not-in-remote, questions at once (default 64 for S3, else 4 for each processor)")
 	return c
 }
 
@@ -62,6 +73,12 @@ type statusPart struct {
 func (a *app) dataStatus(ctx context.Context, f *dataStatusFlags, args []string) (err error) {
 	if f.untracked != "no" && f.untracked != "all" {
 		return errors.New("--untracked-files must be no or all")
+	}
+	if f.jobs < 0 {
+		return &exitError{exitUsage, fmt.Errorf("--jobs %d: must not be negative", f.jobs)}
+	}
+	if f.remote != "" && !f.notInRemote {
+		return errors.New("--remote can be used with --not-in-remote only")
 	}
 	s, err := a.open(openOptions{sink: noticeSink{a}})
 	if err != nil {
@@ -84,6 +101,12 @@ func (a *app) dataStatus(ctx context.Context, f *dataStatusFlags, args []string)
 	for i, rel := range lost {
 		if recorded.items[rel].IsDir() {
 			lost[i] += "/"
+		}
+	}
+	var unpushed []string
+	if f.notInRemote {
+		if unpushed, err = a.notInRemote(ctx, s, f, scope); err != nil {
+			return err
 		}
 	}
 	uncommitted, same := unchangedApart(compareTrees(recorded, files))
@@ -111,6 +134,7 @@ func (a *app) dataStatus(ctx context.Context, f *dataStatusFlags, args []string)
 	}
 	parts := []statusPart{
 		{key: "not_in_cache", title: "Not in cache", paths: lost, hints: []string{`use "flow fetch <file>..." to download files`}},
+		{key: "not_in_remote", title: "Not in remote", paths: unpushed, hints: []string{`use "flow push <file>..." to upload files`}},
 		{key: "committed", title: "DVC committed changes", changes: committed, hints: []string{"git commit the corresponding dvc files to update the repo"}},
 		{
 			key: "uncommitted", title: "DVC uncommitted changes", changes: uncommitted,
@@ -133,6 +157,61 @@ func (a *app) dataStatus(ctx context.Context, f *dataStatusFlags, args []string)
 	}
 	a.printDataStatus(parts, state)
 	return nil
+}
+
+// notInRemote returns what may be pushed and is not on the remote it belongs to,
+// sorted; without a remote that is everything.
+func (a *app) notInRemote(ctx context.Context, s *session, f *dataStatusFlags, c dataScope) ([]string, error) {
+	recorded, err := s.engine.Recorded(engine.CheckoutRequest{}, false)
+	if err != nil {
+		return nil, err
+	}
+	var outs []engine.Recorded
+	for _, r := range recorded {
+		if r.Push && !r.OfRepository() && c.touches(r.Path) {
+			outs = append(outs, r)
+		}
+	}
+	var list []string
+	names, groups := byRemote(outs, f.remote)
+	for _, name := range names {
+		tree := newDataTree()
+		for _, r := range groups[name] {
+			var m *cache.Manifest
+			if r.Entry.Digest.IsDir() && !c.shallow {
+				m, _ = s.store.Manifest(r.Entry.Digest) // of one that is not here only itself is looked for
+			}
+			tree.add(r.Path, r.Entry.Digest, m)
+		}
+		digests := map[cache.Digest]bool{}
+		for _, d := range c.trim(tree).items {
+			digests[d] = true
+		}
+		there := map[cache.Digest]int64{}
+		o, err := s.openRemote(name, f.jobs, patientAttempts)
+		var none *noRemoteError
+		if err == nil {
+			p := a.progress("Comparing", "")
+			there, err = o.transfer(s, p.add).Present(ctx, slices.Collect(maps.Keys(digests)))
+			p.close()
+		} else if errors.As(err, &none) {
+			err = nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for rel, d := range tree.items {
+			if _, ok := there[d]; ok {
+				continue
+			}
+			if d.IsDir() {
+				rel += "/"
+			}
+			list = append(list, rel)
+		}
+	}
+	slices.Sort(list)
+	return list, nil
 }
 
 // unchangedApart takes the names of what has not changed out of a comparison,

@@ -87,7 +87,7 @@ func (a *app) bring(ctx context.Context, f *transferFlags, args []string) (*sess
 		return s, nil, nil, err
 	}
 	rep := newReport()
-	err = s.useCache(ctx, func() error { return a.fetchSelected(ctx, s, f, s.fetchable(sel.outs, kinds), rep) })
+	err = s.useCache(ctx, func() error { return a.fetchAll(ctx, s, f, sel, s.fetchable(sel.outs, kinds), rep) })
 	return s, sel, rep, err
 }
 
@@ -137,6 +137,10 @@ func (a *app) fetchSelected(ctx context.Context, s *session, f *transferFlags, o
 		if err != nil {
 			if name == "" && s.allHere(ctx, groups[name]) && !f.runCache {
 				continue // nothing is needed from a remote that does not exist
+			}
+			var none *noRemoteError
+			if errors.As(err, &none) && allImported(groups[name]) && !f.runCache {
+				continue // their sources are asked later
 			}
 			return err
 		}

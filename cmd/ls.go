@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -16,7 +14,7 @@ import (
 )
 
 type lsFlags struct {
-	rev                                           string
+	rev, remote                                   string
 	recursive, dvcOnly, json, size, hash, summary bool
 	level                                         int
 }
@@ -24,14 +22,19 @@ type lsFlags struct {
 func (a *app) lsCommand() *cobra.Command {
 	var f lsFlags
 	c := &cobra.Command{
-		Use:     "ls [project] [path]",
+		Use:     "ls [url] [path]",
 		Aliases: []string{"list"},
 		Short:   "List files and outputs of a project",
 		Long: `List what a directory of a project has: the files in it, and the outputs that
 lock and .dvc files record, also those that are not in the workspace. The project
-is the one around the given directory, by default the current one; the path is
-relative to that directory. With --rev it is listed as a commit has it. The files
-of an output that is a directory come from the cache. --json has the shape of DVC's.`,
+is the one around the given directory, by default the current one, or in the Git
+repository at the given URL; the path is relative to it. With --rev it is listed as
+a commit has it, as is always one behind a URL. What files an output has that is a
+directory is looked up in the cache, then on the remote. --json has the shape of
+DVC's.`,
+		Example: `  flow ls
+  flow ls ../other data --rev v1.0
+  flow ls https://example.com/team/reviews.git data -R`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: run(func(ctx context.Context, args []string) error { return failed(a.ls(ctx, &f, args)) }),
 	}
@@ -43,18 +46,20 @@ of an output that is a directory come from the cache. --json has the shape of DV
 	fl.BoolVar(&f.size, "size", false, "also sizes, in bytes or with k, M, G for powers of 1024")
 	fl.BoolVar(&f.hash, "show-hash", false, "also digests")
 	fl.StringVar(&f.rev, "rev", "", "list this Git `revision`")
+	fl.StringVar(&f.remote, "remote", "", "look on this remote of the project instead of its default `name`")
 	return c
 }
 
 func (a *app) duCommand() *cobra.Command {
 	var f lsFlags
 	c := &cobra.Command{
-		Use:   "du [project] [path]",
+		Use:   "du [url] [path]",
 		Short: "Show the sizes of files and outputs of a project",
 		Long: `Show the size of what is in a directory of a project, and their sum: of files, and
 of the outputs that lock and .dvc files record. The project is the one around the
-given directory, by default the current one; the path is relative to it. .dvc
-and dvc.yaml files do not count, nor do files of unknown size, which the cache lacks.`,
+given directory, by default the current one, or in the Git repository at the given
+URL; the path is relative to it. .dvc and dvc.yaml files do not count, nor do files
+of unknown size, which the cache lacks.`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: run(func(ctx context.Context, args []string) error { return failed(a.du(ctx, &f, args)) }),
 	}
@@ -67,34 +72,20 @@ and dvc.yaml files do not count, nor do files of unknown size, which the cache l
 // gather opens the project that the arguments name and lists it.
 func (a *app) gather(ctx context.Context, f *lsFlags, args []string) (l *listing, err error) {
 	args = append(args, []string{".", "."}[len(args):]...)
-	if strings.Contains(args[0], "://") || strings.HasPrefix(args[0], "git@") {
-		return nil, errors.New("only projects in local directories can be listed: clone the repository first")
-	}
-	if err := os.Chdir(args[0]); err != nil {
-		return nil, fmt.Errorf("open project: %w", err)
-	}
-	s, err := a.open(openOptions{sink: noticeSink{a}})
+	r, err := a.openRepository(ctx, repositoryRef{url: args[0], rev: f.rev, path: args[1], remote: f.remote}, nil)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = s.close(err) }()
-	name := f.rev
-	if name == "" {
-		name = workspaceName
-	}
-	r, err := s.at(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	within := path.Clean(s.fromHere(args[1]))
-	if filepath.IsAbs(filepath.FromSlash(within)) {
-		return nil, fmt.Errorf("'%s' is outside of the project", args[1])
-	}
+	defer r.close()
 	deep := f.level
 	if !f.recursive {
 		deep = 1
 	}
-	return r.list(ctx, within, deep, f.dvcOnly)
+	l, err = r.list(ctx, deep, f.dvcOnly)
+	if err == nil && f.size {
+		err = r.measure(ctx, l)
+	}
+	return l, err
 }
 
 func (a *app) ls(ctx context.Context, f *lsFlags, args []string) error {
@@ -181,7 +172,7 @@ func (l *listing) json(names []string) string {
 }
 
 func (a *app) du(ctx context.Context, f *lsFlags, args []string) error {
-	f.recursive = true
+	f.recursive, f.size = true, true
 	l, err := a.gather(ctx, f, args)
 	if err != nil {
 		return err

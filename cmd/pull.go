@@ -59,6 +59,11 @@ func (a *app) pull(ctx context.Context, f *pullFlags, args []string) (err error)
 		req := sel.req
 		req.Force, req.AllowMissing, req.Counts = f.force, f.allowMissing || f.maxSize != "", &counts
 		changes, cerr = s.engine.Checkout(ctx, req)
+		came, err := a.pullUnrecorded(ctx, s, f.jobs, sel)
+		rep.Objects += len(came)
+		counts.Added += len(came)
+		changes.Added = append(changes.Added, came...)
+		cerr = errors.Join(cerr, err)
 	}
 	if f.json {
 		out := struct {

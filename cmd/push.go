@@ -117,7 +117,7 @@ func (a *app) pushSelected(ctx context.Context, s *session, f *transferFlags, se
 func pushable(s *session, outs []engine.Recorded, withRuns bool) []engine.Recorded {
 	var list []engine.Recorded
 	for _, r := range outs {
-		if !r.Push {
+		if !r.Push || r.OfRepository() {
 			continue
 		}
 		if !r.Cache && (!withRuns || !s.store.Has(r.Entry.Digest)) {

@@ -92,7 +92,7 @@ func (a *app) repro(ctx context.Context, f *reproFlags, args []string) (err erro
 	changes := new(changeSink)
 	s, err := a.open(openOptions{
 		sink: engine.Sinks{sink, changes}, alone: f.req.Jobs == 1 && !f.interactive,
-		remote: &reproRemote{named: f.remote},
+		remote: &reproRemote{app: a, named: f.remote},
 		before: func(p *project.Project) error { return setParams(p, f.set) },
 	})
 	if err != nil {

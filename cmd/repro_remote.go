@@ -15,6 +15,8 @@ import (
 type reproRemote struct {
 	// s is set before the engine runs.
 	s *session
+	// app fetches imports from where they came.
+	app *app
 	// named is the remote that -r names, "" for the default.
 	named string
 
@@ -53,8 +55,29 @@ func (r *reproRemote) Records(ctx context.Context, key string) ([][]byte, error)
 	return remote.RecordsOf(ctx, o.store, r.s.project.Format == project.DVC, key, resultsOf, recordLimit)
 }
 
-// Fetch implements engine.Remote.
+// Fetch implements engine.Remote. Imports come from their sources when they are not
+// on a remote.
 func (r *reproRemote) Fetch(ctx context.Context, outs []engine.Recorded) (bool, error) {
+	var plain []engine.Recorded
+	for _, o := range outs {
+		if o.Source == nil {
+			plain = append(plain, o)
+			continue
+		}
+		if !o.OfRepository() {
+			if all, err := r.fetch(ctx, []engine.Recorded{o}); all && err == nil {
+				continue
+			}
+		}
+		if err := r.app.fetchImport(ctx, r.s, o, 0, newReport()); err != nil {
+			return false, err
+		}
+	}
+	return r.fetch(ctx, plain)
+}
+
+// fetch asks the remotes.
+func (r *reproRemote) fetch(ctx context.Context, outs []engine.Recorded) (bool, error) {
 	names, groups := byRemote(outs, r.named)
 	fetched := 0
 	for _, name := range names {

@@ -34,6 +34,7 @@ type revision struct {
 	s      *session
 	cached map[string]cache.Digest
 	sizes  map[string]int64 // of what is in cached, in bytes, as recorded
+	execs  map[string]bool  // those of them that are executable
 }
 
 // workspace returns the session's own files as a revision.
@@ -97,7 +98,7 @@ func (s *session) atCommit(ctx context.Context, g *project.Git, name, commit str
 // index finds the digests of cached outputs. Lock files that cannot be read
 // name none: what depends on them is reported as missing.
 func (r *revision) index(read func(rel string) ([]byte, error)) {
-	r.cached, r.sizes = map[string]cache.Digest{}, map[string]int64{}
+	r.cached, r.sizes, r.execs = map[string]cache.Digest{}, map[string]int64{}, map[string]bool{}
 	locks := map[string]*lock.File{}
 	for _, st := range r.set.Stages {
 		var entries []lock.Entry
@@ -134,7 +135,7 @@ func (r *revision) index(read func(rel string) ([]byte, error)) {
 					continue
 				}
 				if d, err := cache.ParseDigest(h, e.Digest); err == nil {
-					r.cached[o.Path], r.sizes[o.Path] = d, e.Size
+					r.cached[o.Path], r.sizes[o.Path], r.execs[o.Path] = d, e.Size, e.Exec
 				}
 			}
 		}

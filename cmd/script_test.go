@@ -1,11 +1,17 @@
 package cmd_test
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -16,6 +22,8 @@ import (
 //	code N program [argument]...   the program must end with the exit code N
 //	edit file old new              replaces a text that occurs once
 //	model directory                write a small model, of a few words
+//
+// and $WEB is the URL of a server that has the files of $WORK.
 //
 // Those in both/ run in both formats, with $FORMAT and $CONTROL set and the
 // conditions [native] and [dvc], those in native/ and dvc/ in that one.
@@ -62,6 +70,7 @@ func params(t *testing.T, dir, format string) testscript.Params {
 				{"DVC_GLOBAL_CONFIG_DIR", filepath.Join(home, "config")},
 				{"DVC_SYSTEM_CONFIG_DIR", filepath.Join(home, "system")},
 				{"XDG_CONFIG_HOME", filepath.Join(home, "xdg")},
+				{"WEB", serveFiles(e)},
 			} {
 				e.Setenv(kv[0], kv[1])
 			}
@@ -75,4 +84,20 @@ func params(t *testing.T, dir, format string) testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": scriptCode, "edit": scriptEdit, "model": scriptModel},
 	}
+}
+
+// serveFiles serves the working directory of a script, with strong entity tags,
+// until the script ends.
+func serveFiles(e *testscript.Env) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		data, err := os.ReadFile(filepath.Join(e.WorkDir, filepath.FromSlash(path.Clean("/"+r.URL.Path))))
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("ETag", fmt.Sprintf(`"%x"`, sha256.Sum256(data)))
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+	}))
+	e.Defer(server.Close)
+	return server.URL
 }

@@ -26,8 +26,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show which stages are stale, and why",
 		Long: `Show the stages and data whose command, dependencies, parameters or outputs
 differ from what dvc.lock or the .dvc file records, and the stages that are stale
-only because of those before them. With --cloud compare the cache with a remote
-instead. Nothing is changed.
+only because of those before them; and the data imported from other projects that
+have moved on. With --cloud compare the cache with a remote instead. Nothing is
+changed.
 
 The exit code is 0 also when something is stale, unless --check or --quiet asks
 otherwise. --json has the shape and content of DVC's; with --explain it also has
@@ -81,6 +82,9 @@ func (a *app) status(ctx context.Context, f *statusFlags, args []string) (err er
 	if err != nil {
 		return err
 	}
+	if err := a.compareSources(ctx, s, list, !f.noUpdates); err != nil {
+		return err
+	}
 	// A faulty graph does not keep the stages from being compared, but repro
 	// would refuse it.
 	_, faults := s.engine.Graph()
@@ -96,7 +100,8 @@ func (a *app) printStatus(s *session, f *statusFlags, list []engine.StageStatus)
 		st := &list[i]
 		own = own || len(st.Reasons) > 0
 		stale = stale || !st.Clean()
-		if st.Frozen && !a.quiet {
+		dep := importOf(s.set.Stages[st.Index])
+		if st.Frozen && !a.quiet && (dep == nil || dep.Repo == nil) {
 			a.warn(fmt.Sprintf("stage: '%s' is frozen. Its dependencies are not going to be shown in the status output.", st.Stage))
 		}
 		if c := s.changesOf(st); len(c.sections) > 0 {
@@ -153,6 +158,10 @@ func (s *session) changesOf(st *engine.StageStatus) stageChanges {
 	for _, r := range st.Reasons {
 		switch r.Aspect {
 		case engine.AspectDep:
+			if r.Change == engine.ChangeUpdate {
+				deps.items = append(deps.items, sectionItem{path: r.Path, word: string(r.Change)})
+				continue
+			}
 			deps.items = append(deps.items, sectionItem{path: s.show(depPath(stage, r.Path)), word: string(r.Change)})
 		case engine.AspectParam:
 			file := s.show(paramPath(stage, r.Path))

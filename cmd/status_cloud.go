@@ -30,7 +30,7 @@ func (a *app) statusCloud(ctx context.Context, f *statusFlags, args []string) (e
 	}
 	var outs []engine.Recorded
 	for _, r := range sel.outs {
-		if r.Cache && r.Push {
+		if r.Cache && r.Push && !r.OfRepository() {
 			outs = append(outs, r)
 		}
 	}

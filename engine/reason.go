@@ -10,6 +10,8 @@ const (
 	ChangeDeleted    Change = "deleted"
 	ChangeNew        Change = "new"
 	ChangeNotInCache Change = "not in cache"
+	// ChangeUpdate is that of the source of an import from another project.
+	ChangeUpdate Change = "update available"
 )
 
 // Aspect is the part of a stage that a Reason is about.

@@ -41,7 +41,15 @@ type Recorded struct {
 	// Cache and Push are the output's flags: what is not cached has objects only
 	// if a record needs them, and Push false keeps it from remotes.
 	Cache, Push bool
+	// Source is where an import comes from, nil for other outputs. Wdir is the
+	// root-relative directory that its path or url may be relative to.
+	Source *lock.DataEntry
+	Wdir   string
 }
+
+// OfRepository reports whether the output is imported from another project: it
+// belongs on that one's remote and not on this one's.
+func (r *Recorded) OfRepository() bool { return r.Source != nil && r.Source.Repo != nil }
 
 // Recorded returns what is recorded of the outputs that Checkout would bring for
 // the same request; with uncached also of those that are not cached.
@@ -59,7 +67,19 @@ func (e *Engine) Recorded(req CheckoutRequest, uncached bool) ([]Recorded, error
 }
 
 func recordedAs(n *node, o pipeline.Output, entry cache.Entry) Recorded {
-	return Recorded{Stage: n.name, Path: o.Path, Entry: entry, Remote: o.Remote, Cache: o.Cache, Push: o.Push}
+	r := Recorded{Stage: n.name, Path: o.Path, Entry: entry, Remote: o.Remote, Cache: o.Cache, Push: o.Push}
+	if n.IsData() {
+		r.Source, r.Wdir = importSource(n.Data), n.Wdir
+	}
+	return r
+}
+
+// importSource is the dependency of an import, nil for other data.
+func importSource(d *lock.DataFile) *lock.DataEntry {
+	if len(d.Deps) != 1 || len(d.Outs) != 1 {
+		return nil
+	}
+	return &d.Deps[0]
 }
 
 // RecordedAt is Recorded for a dvc.lock or .dvc file of a revision, whose path is
@@ -110,6 +130,7 @@ func (e *Engine) RecordedAt(file string, data []byte) ([]Recorded, error) {
 				list = append(list, Recorded{
 					Stage: file, Path: path.Join(dir, d.Wdir, o.Path), Entry: entry,
 					Remote: o.Remote, Cache: o.Cache, Push: o.Push,
+					Source: importSource(d), Wdir: path.Join(dir, d.Wdir),
 				})
 			}
 		}

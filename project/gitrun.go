@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -41,6 +42,16 @@ func (e *GitError) Unwrap() error { return e.Err }
 
 // run runs git in the working tree and returns its output.
 func (g *Git) run(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
+	var out bytes.Buffer
+	err := g.runTo(ctx, &out, stdin, args...)
+	if err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// runTo is run with the output going to a writer.
+func (g *Git) runTo(ctx context.Context, out io.Writer, stdin []byte, args ...string) error {
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", g.Root}, args...)...)
 	// The answer must be about this tree also when flow is run from a hook,
 	// where Git sets these.
@@ -53,15 +64,15 @@ func (g *Git) run(ctx context.Context, stdin []byte, args ...string) ([]byte, er
 		}
 	}
 	cmd.Env = append(cmd.Env, "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0")
-	var out, said bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &out, &said
+	var said bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), out, &said
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return nil, &GitError{Args: args, Stderr: said.String(), Err: err}
+		return &GitError{Args: args, Stderr: said.String(), Err: err}
 	}
-	return out.Bytes(), nil
+	return nil
 }
 
 // Add stages files, absolute paths; those inside submodules and those that do
@@ -330,15 +341,24 @@ func (g *Git) Branch() string {
 // ReadFile returns the content that a file, an absolute path, has in a
 // commit. The error wraps fs.ErrNotExist when it is not there.
 func (g *Git) ReadFile(ctx context.Context, commit, abs string) ([]byte, error) {
+	var out bytes.Buffer
+	if err := g.CopyFile(ctx, &out, commit, abs); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// CopyFile is ReadFile for files of any size: it writes the content to out.
+func (g *Git) CopyFile(ctx context.Context, out io.Writer, commit, abs string) error {
 	rel, ok := g.rel(abs)
 	if !ok {
-		return nil, fmt.Errorf("'%s' is outside of git repository '%s'", abs, g.Root)
+		return fmt.Errorf("'%s' is outside of git repository '%s'", abs, g.Root)
 	}
-	out, err := g.run(ctx, nil, "cat-file", "blob", commit+":"+rel)
+	err := g.runTo(ctx, out, nil, "cat-file", "blob", commit+":"+rel)
 	var failed *GitError
 	if errors.As(err, &failed) && (strings.Contains(failed.Stderr, "does not exist in") ||
 		strings.Contains(failed.Stderr, "exists on disk, but not in")) {
-		return nil, &fs.PathError{Op: "read at " + commit, Path: rel, Err: fs.ErrNotExist}
+		return &fs.PathError{Op: "read at " + commit, Path: rel, Err: fs.ErrNotExist}
 	}
-	return out, err
+	return err
 }

@@ -15,6 +15,9 @@ type Info struct {
 	Size int64
 	// Modified is when the object was stored, by the store's clock.
 	Modified time.Time
+	// Tag changes with the content, as S3's entity tag does; "" where the store
+	// has none.
+	Tag string
 }
 
 // Range is a part of an object. The zero Range is all of it.

@@ -55,6 +55,11 @@ func NewData(path string, outs ...DataEntry) *DataFile {
 	return &DataFile{Path: path, Outs: outs}
 }
 
+// NewSource returns the dependency of an import, of which only the path is known.
+func NewSource(path string) DataEntry {
+	return DataEntry{Entry: Entry{Path: path, Size: -1, Files: -1}, Cache: true, Push: true}
+}
+
 // ParseData reads a .dvc file; name is for errors, which are yaml12.Errors.
 func ParseData(name string, data []byte) (*DataFile, error) {
 	doc, err := yaml12.Parse(name, data)
@@ -303,3 +308,22 @@ func without(v any, keys map[string]bool) any {
 	}
 	return v
 }
+
+// IsNew reports whether the file was made and not parsed.
+func (f *DataFile) IsNew() bool { return f.was == nil }
+
+// Tag returns the checksum that the source of an import had, where it is not a
+// digest: the server's etag, or what else its "checksum" is.
+func (e *DataEntry) Tag() (tag string, ok bool) {
+	for _, key := range []string{"etag", "checksum"} {
+		if v, has := e.Extra.Get(key); has {
+			tag, ok = v.(string)
+			return tag, ok
+		}
+	}
+	return "", false
+}
+
+// Keep makes e the new state of an entry of a parsed file: Encode changes that
+// entry then instead of writing it anew, with its comments and order of keys.
+func (e *DataEntry) Keep(old *DataEntry) { e.origin, e.keys = old.origin, old.keys }

@@ -133,7 +133,7 @@ func (s *Store) Stat(ctx context.Context, name string) (remote.Info, error) {
 	}
 	_ = answer.Body.Close() // it is empty
 	modified, _ := http.ParseTime(answer.Header.Get("Last-Modified"))
-	return remote.Info{Name: name, Size: answer.ContentLength, Modified: modified}, nil
+	return remote.Info{Name: name, Size: answer.ContentLength, Modified: modified, Tag: trimTag(aws.String(answer.Header.Get("ETag")))}, nil
 }
 
 // explain wraps an error of HEAD. Its answer has no body to say why it is
@@ -269,7 +269,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[remote.Info, 
 				if !ok || !strings.HasPrefix(name, prefix) || remote.CheckName("list", name) != nil {
 					continue // a placeholder of a directory, or nothing of ours
 				}
-				if !yield(remote.Info{Name: name, Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified)}, nil) {
+				if !yield(remote.Info{Name: name, Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified), Tag: trimTag(o.ETag)}, nil) {
 					return
 				}
 			}

@@ -24,29 +24,8 @@ type httpObject struct {
 
 func (o *httpObject) open(ctx context.Context, offset int64, tag string) (io.ReadCloser, int64, version, error) {
 	none := version{Size: -1}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.url.String(), nil)
+	resp, err := o.ask(ctx, http.MethodGet, offset, tag)
 	if err != nil {
-		return nil, 0, none, &permanentError{err}
-	}
-	// A compression of the transfer would make offsets meaningless.
-	req.Header.Set("Accept-Encoding", "identity")
-	req.Header.Set("User-Agent", "flow")
-	if value := os.Getenv(AuthorizationVariable); value != "" {
-		req.Header.Set("Authorization", value)
-	}
-	if offset > 0 {
-		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
-		req.Header.Set("If-Range", tag)
-	}
-	resp, err := client().Do(req)
-	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
-			u.URL = redact(u.URL)
-			if errors.Is(u.Err, errDowngrade) {
-				return nil, 0, none, &permanentError{err}
-			}
-		}
 		return nil, 0, none, err
 	}
 	v := version{Tag: strongTag(resp.Header), Size: resp.ContentLength}
@@ -68,6 +47,36 @@ func (o *httpObject) open(ctx context.Context, offset int64, tag string) (io.Rea
 	}
 	_ = resp.Body.Close()
 	return nil, 0, none, o.refusal(resp)
+}
+
+// ask sends a request.
+func (o *httpObject) ask(ctx context.Context, method string, offset int64, tag string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, o.url.String(), nil)
+	if err != nil {
+		return nil, &permanentError{err}
+	}
+	// A compression of the transfer would make offsets meaningless.
+	req.Header.Set("Accept-Encoding", "identity")
+	req.Header.Set("User-Agent", "flow")
+	if value := os.Getenv(AuthorizationVariable); value != "" {
+		req.Header.Set("Authorization", value)
+	}
+	if offset > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
+		req.Header.Set("If-Range", tag)
+	}
+	resp, err := client().Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			u.URL = redact(u.URL)
+			if errors.Is(u.Err, errDowngrade) {
+				return nil, &permanentError{err}
+			}
+		}
+		return nil, err
+	}
+	return resp, nil
 }
 
 func (o *httpObject) refusal(resp *http.Response) error {

@@ -1,0 +1,220 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowrepro/flow/cache"
+	"github.com/flowrepro/flow/engine"
+	"github.com/flowrepro/flow/engine/lock"
+	"github.com/flowrepro/flow/engine/pipeline"
+	"github.com/flowrepro/flow/internal/yaml12"
+	"github.com/flowrepro/flow/project"
+)
+
+func (a *app) importCommand() *cobra.Command {
+	var f importFlags
+	c := &cobra.Command{
+		Use:   "import url path",
+		Short: "Copy data of another project and track where it came from",
+		Long: `Copy what 'flow get' would: an output of another project, a file or directory in
+one, or a file of its Git repository; and track it with the commit it is of, HEAD or
+that of --rev. 'flow update' brings a newer version. What is imported is never
+pushed: 'flow pull' brings it from where it came. url and path are recorded as they
+are given, the data itself in the project's cache.`,
+		Example: `  flow import https://example.com/team/reviews.git data/train.csv
+  flow import ../other model.pkl --rev v1.0 -o models/old.pkl`,
+		Args: cobra.ExactArgs(2),
+		RunE: run(func(ctx context.Context, args []string) error {
+			return cloudFailed(fmt.Sprintf("failed to import '%s' from '%s'.", args[1], project.HidePassword(args[0])), a.importFrom(ctx, &f, args[0], args[1]))
+		}),
+	}
+	fl := c.Flags()
+	fl.StringVarP(&f.out, "out", "o", "", "import to `path`, or into it when it is a directory")
+	fl.StringVar(&f.rev, "rev", "", "the Git `revision` to take, and to follow in updates")
+	fl.BoolVarP(&f.force, "force", "f", false, "replace what is there")
+	fl.BoolVar(&f.noDownload, "no-download", false, "only record the commit: 'flow update' or 'flow pull' brings the data")
+	fl.StringVar(&f.remote, "remote", "", "use this remote of the other project instead of its default `name`")
+	fl.IntVarP(&f.jobs, "jobs", "j", 0, "objects at once (default 64 for S3, else 4 for each processor)")
+	return c
+}
+
+func (a *app) importFrom(ctx context.Context, f *importFlags, url, path string) (err error) {
+	if f.jobs < 0 {
+		return &exitError{exitUsage, fmt.Errorf("--jobs %d: must not be negative", f.jobs)}
+	}
+	if project.HidePassword(url) != url {
+		return &hinted{errors.New("the URL has a password in it, which would be recorded"), "let Git know it: git config credential.helper"}
+	}
+	changes := new(changeSink)
+	s, err := a.open(openOptions{sink: engine.Sinks{noticeSink{a}, changes}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = s.close(err) }()
+	out, err := s.destination(path, f.out, f.force)
+	if err != nil {
+		return err
+	}
+	dest := s.abs(out)
+	if err := s.engine.CheckImport(dest); err != nil {
+		return err
+	}
+	dep := lock.NewSource(filepath.ToSlash(path))
+	dep.Repo = withItem(nil, "url", url)
+	if f.rev != "" {
+		dep.Repo = withItem(dep.Repo, "rev", f.rev)
+	}
+	if f.remote != "" {
+		dep.Repo = withItem(dep.Repo, "remote", f.remote)
+	}
+	a.print("Importing '%s (%s)' -> '%s'\n", path, url, s.showAbs(dest))
+	err = s.useCache(ctx, func() error {
+		r, err := a.openImported(ctx, s, &dep, s.cwd, f.jobs)
+		if err != nil {
+			return err
+		}
+		defer r.close()
+		return a.importAt(ctx, s, r, dep, dest, f.noDownload)
+	})
+	if err != nil {
+		return err
+	}
+	return a.trackChanges(ctx, s, changes.files())
+}
+
+// openImported opens the repository of an import: at the revision that it follows,
+// or when that is set at rev_lock. Objects that the project can use come into its
+// own store.
+func (a *app) openImported(ctx context.Context, s *session, dep *lock.DataEntry, base string, jobs int) (*repository, error) {
+	ref, err := s.repositoryOf(dep, base)
+	if err != nil {
+		return nil, err
+	}
+	ref.temp = s.project.TempDir()
+	if err := os.MkdirAll(ref.temp, 0o777); err != nil {
+		return nil, fmt.Errorf("make directory: %w", err)
+	}
+	r, err := a.openRepository(ctx, ref, s.store)
+	if err != nil {
+		return nil, err
+	}
+	r.jobs = jobs
+	if r.rev.commit == "" {
+		r.close()
+		return nil, &hinted{fmt.Errorf("'%s' is not in a Git repository: there is no commit to record", ref.url), "use `flow import-url` or `flow get`"}
+	}
+	return r, nil
+}
+
+// repositoryOf is what an import refers to. A relative url counts from where DVC
+// takes it, the current directory, or else from base or the project's root.
+func (s *session) repositoryOf(dep *lock.DataEntry, base string) (repositoryRef, error) {
+	ref := repositoryRef{path: dep.Path, committed: true}
+	for key, to := range map[string]*string{"url": &ref.url, "rev": &ref.rev, "remote": &ref.remote} {
+		v, ok := dep.Repo.Get(key)
+		if !ok || v == nil {
+			continue
+		}
+		if *to, ok = v.(string); !ok {
+			return ref, fmt.Errorf("the import of '%s' has settings for its %s: flow does not know these", dep.Path, key)
+		}
+	}
+	if _, ok := dep.Repo.Get("config"); ok {
+		return ref, fmt.Errorf("the import of '%s' has a configuration of its own: flow does not know these", dep.Path)
+	}
+	if lock, ok := dep.Repo.Get("rev_lock"); ok {
+		if text, ok := lock.(string); ok && text != "" {
+			ref.rev = text
+		}
+	}
+	for _, dir := range []string{s.cwd, base, s.project.Root} {
+		if filepath.IsAbs(ref.url) || isRepositoryURL(ref.url) {
+			break
+		}
+		if at := filepath.Join(dir, filepath.FromSlash(ref.url)); fileExists(at) {
+			ref.url = at
+			break
+		}
+	}
+	return ref, nil
+}
+
+// importAt brings what an opened repository has to dest and records it, with the
+// commit.
+func (a *app) importAt(ctx context.Context, s *session, r *repository, dep lock.DataEntry, dest string, noDownload bool) error {
+	dep.Repo = withItem(dep.Repo, "rev_lock", r.rev.commit)
+	req := engine.ImportRequest{Path: dest, Source: dep}
+	if noDownload {
+		if _, err := r.list(ctx, 1, false); err != nil {
+			return err
+		}
+		req.Content = new(cache.Entry)
+	} else {
+		p := a.progress("Importing", "Imported")
+		_, err := r.download(ctx, dest, true, p.add)
+		p.close()
+		if err != nil {
+			return err
+		}
+	}
+	_, err := s.engine.Import(ctx, req)
+	return err
+}
+
+// repoKeys is the order in which DVC writes what describes a repository.
+var repoKeys = []string{"url", "rev", "rev_lock", "config", "remote"}
+
+// withItem returns a map with a key set. Keys of a repository are in DVC's order.
+func withItem(m *yaml12.Map, key string, value any) *yaml12.Map {
+	out := &yaml12.Map{}
+	if m != nil {
+		for _, it := range m.Items {
+			if it.Key != key {
+				out.Items = append(out.Items, it)
+			}
+		}
+	}
+	out.Items = append(out.Items, yaml12.Item{Key: key, Value: value})
+	if _, ok := out.Get("url"); !ok {
+		return out
+	}
+	sorted := &yaml12.Map{}
+	for _, name := range repoKeys {
+		if v, ok := out.Get(name); ok {
+			sorted.Items = append(sorted.Items, yaml12.Item{Key: name, Value: v})
+		}
+	}
+	return sorted
+}
+
+// importOf is the dependency of an import, nil if a stage is none.
+func importOf(st *pipeline.Stage) *lock.DataEntry {
+	if !st.IsData() || len(st.Data.Deps) != 1 || len(st.Data.Outs) != 1 {
+		return nil
+	}
+	return &st.Data.Deps[0]
+}
+
+// unlocked is the dependency without its rev_lock: what the import follows.
+func unlocked(dep lock.DataEntry, rev string) lock.DataEntry {
+	repo := &yaml12.Map{}
+	for _, it := range dep.Repo.Items {
+		if it.Key != "rev_lock" {
+			repo.Items = append(repo.Items, it)
+		}
+	}
+	dep.Repo = repo
+	if rev != "" {
+		dep.Repo = withItem(repo, "rev", rev)
+	}
+	return dep
+}
+
+// errNotImported says that a target of update is no import.
+var errNotImported = errors.New("is no import")
