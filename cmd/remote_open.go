@@ -62,7 +62,7 @@ func (s *session) openRemote(name string, jobs, attempts int) (*openRemote, erro
 		return nil, fmt.Errorf("remote '%s': %w", r.Name, err)
 	}
 	if s.project.Format == project.Native {
-		o.packs = &remote.Packs{Dir: filepath.Join(s.project.StateDir(), "packs"), ReadOnly: !c.Bool("flow", "packs", true)}
+		o.packs = s.packs(!c.Bool("flow", "packs", true))
 	}
 	var bandwidth int64
 	if text, ok := c.Get("flow", "bandwidth"); ok {
@@ -74,6 +74,11 @@ func (s *session) openRemote(name string, jobs, attempts int) (*openRemote, erro
 	store = remote.Limit(store, remote.LimitOptions{Bandwidth: bandwidth})
 	o.store = remote.Retry(store, remote.NewRetrier(remote.RetryOptions{Attempts: attempts}))
 	return o, nil
+}
+
+// packs keeps small objects on remotes together.
+func (s *session) packs(readOnly bool) *remote.Packs {
+	return &remote.Packs{Dir: filepath.Join(s.project.StateDir(), "packs"), ReadOnly: readOnly}
 }
 
 // smallTransfers is how many objects move at once to and from servers: each is
