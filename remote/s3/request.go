@@ -103,15 +103,22 @@ const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b
 // whether it takes it.
 const waitAbove = 2 << 20
 
-// send sends a request for the object with the key. The answer is one of
-// success, and its body is the caller's to close.
-func (x *objects) send(ctx context.Context, method, key, span string) (*http.Response, error) {
-	r, err := x.request(ctx, method, key)
+// object is what a request is for: the current version of an object unless one
+// is named, the whole unless there is a span.
+type object struct{ key, version, span string }
+
+// send sends a request for an object. The answer is one of success, and its
+// body is the caller's to close.
+func (x *objects) send(ctx context.Context, method string, o object) (*http.Response, error) {
+	r, err := x.request(ctx, method, o.key)
 	if err != nil {
 		return nil, err
 	}
-	if span != "" {
-		r.Header.Set("Range", span)
+	if o.version != "" {
+		r.URL.RawQuery = url.Values{"versionId": {o.version}}.Encode()
+	}
+	if o.span != "" {
+		r.Header.Set("Range", o.span)
 	}
 	return x.do(r, emptyHash)
 }

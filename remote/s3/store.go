@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"net/http"
@@ -123,27 +122,17 @@ func (s *Store) comparableTags() bool {
 
 // Stat implements remote.Store.
 func (s *Store) Stat(ctx context.Context, name string) (remote.Info, error) {
-	x, err := s.beginObject(ctx, "stat", name)
-	if err != nil {
-		return remote.Info{}, err
-	}
-	answer, err := x.send(ctx, http.MethodHead, *s.key(name), "")
-	if err != nil {
-		return remote.Info{}, s.explain(ctx, x, name, err)
-	}
-	_ = answer.Body.Close() // it is empty
-	modified, _ := http.ParseTime(answer.Header.Get("Last-Modified"))
-	return remote.Info{Name: name, Size: answer.ContentLength, Modified: modified, Tag: trimTag(aws.String(answer.Header.Get("ETag")))}, nil
+	return s.StatVersion(ctx, name, "")
 }
 
 // explain wraps an error of HEAD. Its answer has no body to say why it is
 // refused; that of another request has.
-func (s *Store) explain(ctx context.Context, x *objects, name string, err error) error {
+func (s *Store) explain(ctx context.Context, x *objects, name, version string, err error) error {
 	werr := s.wrap(ctx, "stat", name, err)
 	if status, _ := answered(err); status != http.StatusForbidden && status != http.StatusBadRequest || remote.KindOf(werr) == remote.Skewed {
 		return werr
 	}
-	answer, gerr := x.send(ctx, http.MethodGet, *s.key(name), "bytes=0-0")
+	answer, gerr := x.send(ctx, http.MethodGet, object{key: *s.key(name), version: version, span: "bytes=0-0"})
 	if gerr != nil {
 		if gerr = s.wrap(ctx, "stat", name, gerr); remote.KindOf(gerr) != remote.NotFound {
 			return gerr
@@ -156,29 +145,7 @@ func (s *Store) explain(ctx context.Context, x *objects, name string, err error)
 
 // Get implements remote.Store.
 func (s *Store) Get(ctx context.Context, name string, r remote.Range) (io.ReadCloser, error) {
-	x, err := s.beginObject(ctx, "get", name)
-	if err != nil {
-		return nil, err
-	}
-	span := ""
-	switch {
-	case r.Length > 0:
-		span = fmt.Sprintf("bytes=%d-%d", r.Offset, r.Offset+r.Length-1)
-	case r.Offset > 0:
-		span = fmt.Sprintf("bytes=%d-", r.Offset)
-	}
-	answer, err := x.send(ctx, http.MethodGet, *s.key(name), span)
-	if err != nil {
-		return nil, s.wrap(ctx, "get", name, err)
-	}
-	if span != "" && answer.Header.Get("Content-Range") == "" {
-		// A server that passes over the range sends everything.
-		if _, err := io.CopyN(io.Discard, answer.Body, r.Offset); err != nil {
-			_ = answer.Body.Close() // the first error is the one to tell
-			return nil, s.wrap(ctx, "get", name, err)
-		}
-	}
-	return &body{answer.Body, s, ctx, name}, nil
+	return s.GetVersion(ctx, name, "", r)
 }
 
 // body gives errors of reading their kinds.
