@@ -159,20 +159,20 @@ func accuracies() []row {
 			}
 			for _, s := range []setting{{penalty: "l1", solver: "liblinear"}, {penalty: "l2", solver: "liblinear"}, {penalty: "l2", solver: "lbfgs"}} {
 				s.c = 1
-				list = append(list, row{name, s})
+				list = append(list, row{name: name, setting: s})
 			}
 		}
 	}
 	for _, name := range []string{"tfidf-bigrams-cleaned", "tfidf-bigrams"} {
 		for _, c := range []float64{1, 10} {
-			list = append(list, row{name, setting{penalty: "l2", solver: "lbfgs", c: c}}, row{name, setting{penalty: "l2", solver: "liblinear", c: c}})
+			list = append(list, row{name, setting{penalty: "l2", solver: "lbfgs", c: c}, 1e-5}, row{name: name, setting: setting{penalty: "l2", solver: "liblinear", c: c}})
 		}
 	}
 	return append(list,
-		row{"tfidf-bigrams", setting{penalty: "l2", solver: "liblinear", dual: true, c: 10}},
-		row{"count-20000", setting{penalty: "l2", solver: "liblinear", dual: true, c: 1}},
-		row{"count-raw-20000", setting{penalty: "l2", solver: "liblinear", c: 1}},
-		row{"count-raw-bigrams-20000", setting{penalty: "l2", solver: "liblinear", c: 1}},
-		row{"count-raw-bigrams", setting{penalty: "l2", solver: "liblinear", c: 1}},
+		row{name: "tfidf-bigrams", setting: setting{penalty: "l2", solver: "liblinear", dual: true, c: 10}},
+		row{name: "count-20000", setting: setting{penalty: "l2", solver: "liblinear", dual: true, c: 1}},
+		row{name: "count-raw-20000", setting: setting{penalty: "l2", solver: "liblinear", c: 1}},
+		row{name: "count-raw-bigrams-20000", setting: setting{penalty: "l2", solver: "liblinear", c: 1}},
+		row{name: "count-raw-bigrams", setting: setting{penalty: "l2", solver: "liblinear", c: 1}},
 	)
 }
