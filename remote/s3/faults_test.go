@@ -81,11 +81,17 @@ func (b *bench) settle(t *testing.T) {
 	t.Helper()
 	remotetest.Sound(t, b.direct, b.cache.Hash())
 	b.proxy.Inject(nil)
-	if _, err := b.push(t); err != nil {
-		t.Fatalf("the next push: %v", err)
+	res, err := b.push(t)
+	if err != nil || len(res.Missing) > 0 {
+		t.Fatalf("the next push: %+v, %v", res, err)
 	}
 	if n := remotetest.Sound(t, b.direct, b.cache.Hash()); n != len(b.all) {
 		t.Errorf("%d objects on the remote, want %d", n, len(b.all))
+		for _, d := range b.all {
+			if _, err := b.direct.Stat(t.Context(), remote.ObjectName(d)); err != nil && !b.packs {
+				t.Error(err)
+			}
+		}
 	}
 	b.fetch(t)
 }

@@ -200,7 +200,7 @@ func (x *objects) refused(answer *http.Response, skew time.Duration) error {
 			}
 		}
 	}
-	var err error = errors.New(statusText(answer.StatusCode))
+	err := errors.New(statusText(answer.StatusCode))
 	if said.Code != "" {
 		err = &smithy.GenericAPIError{Code: said.Code, Message: said.Message}
 	}
