@@ -164,12 +164,11 @@ func (k *serverKill) reference(verb string) time.Duration {
 	k.Helper()
 	var took time.Duration
 	for range 2 { // the first warms the disk
-		dir := ""
+		start := k.clone
 		if verb == "push" {
-			dir = k.project()
-		} else {
-			dir = k.clone()
+			start = k.project
 		}
+		dir := start()
 		began := time.Now()
 		k.must(dir, verb)
 		took = time.Since(began)

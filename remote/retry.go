@@ -139,17 +139,21 @@ func (s *retrying) Remove(ctx context.Context, names ...string) error {
 // a listing that breaks off in the middle is rare.
 func (s *retrying) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
-		given := map[string]struct{}{}
+		var given []string
 		over := false
 		err := s.r.Do(ctx, func() error {
+			before := make(map[string]struct{}, len(given))
+			for _, name := range given {
+				before[name] = struct{}{}
+			}
 			for info, err := range s.Store.List(ctx, prefix) {
 				if err != nil {
 					return err
 				}
-				if _, ok := given[info.Name]; ok {
+				if _, ok := before[info.Name]; ok {
 					continue
 				}
-				given[info.Name] = struct{}{}
+				given = append(given, info.Name)
 				if !yield(info, nil) {
 					over = true
 					return nil

@@ -26,6 +26,7 @@ type server struct {
 	dir      string
 	endpoint string
 	log      bytes.Buffer
+	ended    <-chan struct{}
 }
 
 const (
@@ -34,13 +35,23 @@ const (
 	secretKey = "flowbenchsecret"
 )
 
+// startServer starts a server that keeps what it knows of objects in extended
+// attributes, or in files beside them where the file system has none.
 func startServer(binary, dir string) (*server, error) {
-	s := &server{dir: dir}
 	for _, d := range []string{filepath.Join(dir, "objects", bucket), filepath.Join(dir, "attributes")} {
 		if err := os.MkdirAll(d, 0o777); err != nil {
 			return nil, err
 		}
 	}
+	s, err := tryServer(binary, dir, filepath.Join(dir, "objects"))
+	if err != nil {
+		s, err = tryServer(binary, dir, "--sidecar", filepath.Join(dir, "attributes"), filepath.Join(dir, "objects"))
+	}
+	return s, err
+}
+
+func tryServer(binary, dir string, posix ...string) (*server, error) {
+	s := &server{dir: dir}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -48,16 +59,27 @@ func startServer(binary, dir string) (*server, error) {
 	address := l.Addr().String()
 	_ = l.Close() // only its number was of interest
 	s.endpoint = "http://" + address
-	s.cmd = exec.Command(binary, "--port", address, "--quiet", "--keep-alive", "posix", "--sidecar", filepath.Join(dir, "attributes"), filepath.Join(dir, "objects"))
+	s.cmd = exec.Command(binary, append([]string{"--port", address, "--quiet", "--keep-alive", "posix"}, posix...)...)
 	s.cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+accessKey, "ROOT_SECRET_KEY="+secretKey)
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
+	ended := make(chan struct{})
+	go func() {
+		_ = s.cmd.Wait() // that it was stopped is no error
+		close(ended)
+	}()
+	s.ended = ended
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if a, err := http.Get(s.endpoint); err == nil {
 			_ = a.Body.Close() // any answer will do
 			return s, nil
+		}
+		select {
+		case <-ended:
+			return nil, fmt.Errorf("%s: %s", binary, s.log.String())
+		default:
 		}
 	}
 	s.stop()
@@ -66,9 +88,12 @@ func startServer(binary, dir string) (*server, error) {
 
 func (s *server) stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	timer := time.AfterFunc(10*time.Second, func() { _ = s.cmd.Process.Kill() })
-	defer timer.Stop()
-	_ = s.cmd.Wait() // that it was stopped is no error
+	select {
+	case <-s.ended:
+	case <-time.After(10 * time.Second):
+		_ = s.cmd.Process.Kill()
+		<-s.ended
+	}
 }
 
 // cpu returns the processor time of the server so far; 0 where there is no /proc.

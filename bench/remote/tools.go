@@ -25,28 +25,28 @@ type tool struct {
 
 // tools are the programs that were found, with a directory and a prefix each.
 func (b *bench) tools(what string, peers bool) []*tool {
-	make := func(key, name, exe string, init []string) *tool {
+	project := func(key, name, exe string, init []string) *tool {
 		return &tool{
 			name: name, exe: exe, init: init, env: b.server.environment(), dir: filepath.Join(b.tmp, what, key), prefix: what + "-" + key,
 			push: []string{"push", "-q"}, pull: []string{"pull", "-q"},
 		}
 	}
 	list := []*tool{
-		make("native", "flow", b.flow, []string{"init", "-q", "--no-scm"}),
-		make("format", "flow, DVC's format", b.flow, []string{"init", "-q", "--no-scm", "--format", "dvc"}),
+		project("native", "flow", b.flow, []string{"init", "-q", "--no-scm"}),
+		project("format", "flow, DVC's format", b.flow, []string{"init", "-q", "--no-scm", "--format", "dvc"}),
 	}
 	if exe, ok := b.peer("FLOW_BENCH_DVC", "dvc"); ok && peers {
-		list = append(list, make("dvc", "DVC", exe, []string{"init", "-q", "--no-scm"}))
+		list = append(list, project("dvc", "DVC", exe, []string{"init", "-q", "--no-scm"}))
 	}
 	if exe, ok := b.peer("FLOW_BENCH_S5CMD", "s5cmd"); ok && peers {
-		t := make("s5cmd", "s5cmd", exe, nil)
+		t := project("s5cmd", "s5cmd", exe, nil)
 		common := []string{"--endpoint-url", b.server.endpoint, "--log", "error", "cp"}
 		t.push = append(common[:len(common):len(common)], "data/", "s3://"+bucket+"/"+t.prefix+"/data/")
 		t.pull = append(common[:len(common):len(common)], "s3://"+bucket+"/"+t.prefix+"/data/*", "data/")
 		list = append(list, t)
 	}
 	if exe, ok := b.peer("FLOW_BENCH_RCLONE", "rclone"); ok && peers {
-		t := make("rclone", "rclone", exe, nil)
+		t := project("rclone", "rclone", exe, nil)
 		// As many at once as flow; its default is four.
 		common := []string{"--config", filepath.Join(b.tmp, "rclone.conf"), "--transfers", "64", "--checkers", "64", "--s3-no-check-bucket", "-q", "copy"}
 		t.push = append(common[:len(common):len(common)], "data", "r:"+bucket+"/"+t.prefix+"/data")

@@ -4,6 +4,12 @@
 // [Parse] reads the settings of DVC's S3 remotes. The client, its credentials
 // and the bucket's region are looked for when the first operation needs them.
 //
+// Objects and listings are asked for without the SDK's client, which assembles
+// its stack anew for each request; endpoint, credentials, HTTP client and
+// signature are the SDK's all the same. Uploads in parts and deletions go through
+// the client. Directory buckets and access points of several regions, which are
+// signed in other ways, are refused.
+//
 // # Integrity
 //
 // Every upload is signed with the SHA-256 of its bytes, which the server

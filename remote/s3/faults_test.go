@@ -3,6 +3,7 @@ package s3_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -80,11 +81,17 @@ func (b *bench) settle(t *testing.T) {
 	t.Helper()
 	remotetest.Sound(t, b.direct, b.cache.Hash())
 	b.proxy.Inject(nil)
-	if _, err := b.push(t); err != nil {
-		t.Fatalf("the next push: %v", err)
+	res, err := b.push(t)
+	if err != nil || len(res.Missing) > 0 {
+		t.Fatalf("the next push: %+v, %v", res, err)
 	}
 	if n := remotetest.Sound(t, b.direct, b.cache.Hash()); n != len(b.all) {
 		t.Errorf("%d objects on the remote, want %d", n, len(b.all))
+		for _, d := range b.all {
+			if _, err := b.direct.Stat(t.Context(), remote.ObjectName(d)); err != nil && !b.packs {
+				t.Error(err)
+			}
+		}
 	}
 	b.fetch(t)
 }
@@ -234,26 +241,33 @@ func TestStayingFaults(t *testing.T) {
 		{"no bucket", always(remotetest.Status(404, "NoSuchBucket", 0)), remote.Setup, "does not exist", 20},
 		{"down", always(remotetest.Status(503, "ServiceUnavailable", 0)), remote.Unavailable, "ServiceUnavailable", 500},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, server, cache.MD5)
-			b.proxy.Inject(c.fault)
-			_, err := b.push(t)
-			if err == nil || remote.KindOf(err) != c.kind {
-				t.Fatalf("push: %v, of kind %d", err, remote.KindOf(err))
+		for _, packs := range []bool{false, true} {
+			name, hash := c.name, cache.MD5
+			if packs {
+				name, hash = name+" with packs", cache.BLAKE3
 			}
-			if !strings.Contains(err.Error(), c.text) {
-				t.Errorf("%q does not tell of %s", err, c.text)
-			}
-			var h interface{ Hint() string }
-			if !errors.As(err, &h) || h.Hint() == "" {
-				t.Errorf("%v: no hint", err)
-			}
-			if n := b.proxy.Requests.Load(); n > c.most {
-				t.Errorf("%d requests", n)
-			}
-			b.settle(t)
-		})
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				b := newBench(t, server, hash)
+				b.packs = packs
+				b.proxy.Inject(c.fault)
+				_, err := b.push(t)
+				if err == nil || remote.KindOf(err) != c.kind {
+					t.Fatalf("push: %v, of kind %d", err, remote.KindOf(err))
+				}
+				if !strings.Contains(err.Error(), c.text) {
+					t.Errorf("%q does not tell of %s", err, c.text)
+				}
+				var h interface{ Hint() string }
+				if !errors.As(err, &h) || h.Hint() == "" {
+					t.Errorf("%v: no hint", err)
+				}
+				if n := b.proxy.Requests.Load(); n > c.most {
+					t.Errorf("%d requests", n)
+				}
+				b.settle(t)
+			})
+		}
 	}
 	t.Run("permission denied on some keys", func(t *testing.T) {
 		t.Parallel()
@@ -280,6 +294,20 @@ func TestStayingFaults(t *testing.T) {
 		}
 		if want := len(b.all) - denied - held; denied > 0 && res.Objects != want {
 			t.Errorf("%d objects sent, want %d: all but those denied, and the manifest of what is denied", res.Objects, want)
+		}
+		b.settle(t)
+	})
+	t.Run("permission denied on packs", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t, server, cache.BLAKE3)
+		b.packs = true
+		packs := func(r *http.Request) bool { return puts(r) && strings.Contains(r.URL.Path, "/packs/") }
+		b.proxy.Inject(on(packs, remotetest.Status(403, "AccessDenied", 0)))
+		res, err := b.push(t)
+		var te *remote.TransferError
+		// 24 small ones in the pack; their manifest waits for them.
+		if !errors.As(err, &te) || te.Failed != 24 || remote.KindOf(err) != remote.Denied || res.Objects != 2 {
+			t.Errorf("%+v, %v", res, err)
 		}
 		b.settle(t)
 	})
@@ -317,54 +345,71 @@ func TestStayingFaults(t *testing.T) {
 	}
 }
 
-// TestTwoPushers sends the same objects from two caches at once.
+// TestTwoPushers sends the same objects from two processes at once.
 func TestTwoPushers(t *testing.T) {
 	server := remotetest.StartS3(t)
-	b := newBench(t, server, cache.MD5)
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() {
-			if _, err := b.push(t); err != nil {
-				t.Error(err)
+	for _, c := range []struct {
+		name  string
+		hash  *cache.Hash
+		packs bool
+	}{{"DVC's format", cache.MD5, false}, {"native", cache.BLAKE3, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, server, c.hash)
+			b.packs = c.packs
+			var wg sync.WaitGroup
+			for range 2 {
+				wg.Go(func() {
+					if _, err := b.push(t); err != nil {
+						t.Error(err)
+					}
+				})
 			}
+			wg.Wait()
+			b.settle(t)
 		})
 	}
-	wg.Wait()
-	b.settle(t)
 }
 
 // TestPushBesideCollection collects garbage again and again, by references that
 // do not know what is being pushed: what the push says is there must be.
 func TestPushBesideCollection(t *testing.T) {
 	server := remotetest.StartS3(t)
-	b := newBench(t, server, cache.BLAKE3)
-	slow := func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		time.Sleep(20 * time.Millisecond)
-		next.ServeHTTP(w, r)
-	}
-	b.proxy.Inject(sometimes(3, nil, slow))
-	for range 4 {
-		ctx, cancel := context.WithCancel(t.Context())
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			for range 2 {
-				other := &remote.Transfer{Remote: b.direct, Cache: remotetest.Cache(t, cache.BLAKE3), Jobs: 4}
-				if _, err := other.Collect(ctx, remote.CollectOptions{Hashes: []*cache.Hash{cache.BLAKE3}}); err != nil && ctx.Err() == nil {
-					t.Error(err)
-				}
-				time.Sleep(30 * time.Millisecond)
+	for _, packs := range []bool{false, true} {
+		t.Run(fmt.Sprintf("packs %t", packs), func(t *testing.T) {
+			b := newBench(t, server, cache.BLAKE3)
+			b.packs = packs
+			slow := func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+				time.Sleep(20 * time.Millisecond)
+				next.ServeHTTP(w, r)
 			}
+			b.proxy.Inject(sometimes(3, nil, slow))
+			for range 4 {
+				ctx, cancel := context.WithCancel(t.Context())
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					for range 2 {
+						other := &remote.Transfer{Remote: b.direct, Cache: remotetest.Cache(t, cache.BLAKE3), Jobs: 4}
+						if packs {
+							other.Packs = new(remote.Packs)
+						}
+						if _, err := other.Collect(ctx, remote.CollectOptions{Hashes: []*cache.Hash{cache.BLAKE3}}); err != nil && ctx.Err() == nil {
+							t.Error(err)
+						}
+						time.Sleep(30 * time.Millisecond)
+					}
+				})
+				time.Sleep(time.Duration(rand.N(60)) * time.Millisecond)
+				_, err := b.push(t)
+				cancel()
+				wg.Wait()
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			// Without a collection after it, a push must leave everything there.
+			b.settle(t)
 		})
-		time.Sleep(time.Duration(rand.N(60)) * time.Millisecond)
-		_, err := b.push(t)
-		cancel()
-		wg.Wait()
-		if err != nil {
-			t.Fatal(err)
-		}
 	}
-	// Without a collection after it, a push must leave everything there.
-	b.settle(t)
 }
 
 // TestUploadResumes breaks an upload in parts off and sees that the next one

@@ -22,8 +22,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// objects sends the requests of which a transfer makes one for each object:
-// GET, HEAD and PUT. The SDK assembles some forty layers anew for each request,
+// objects sends the requests of which a transfer makes many: GET, HEAD and PUT of
+// objects, and listings. The SDK assembles some forty layers anew for each request,
 // which costs more than the server's work on a small object; here the endpoint
 // and the headers are found once, and what is left is signing and sending. The
 // client, its credentials and the signer are the SDK's. It is safe for
@@ -110,10 +110,7 @@ type object struct{ key, version, span string }
 // send sends a request for an object. The answer is one of success, and its
 // body is the caller's to close.
 func (x *objects) send(ctx context.Context, method string, o object) (*http.Response, error) {
-	r, err := x.request(ctx, method, o.key)
-	if err != nil {
-		return nil, err
-	}
+	r := x.request(ctx, method, o.key)
 	if o.version != "" {
 		r.URL.RawQuery = url.Values{"versionId": {o.version}}.Encode()
 	}
@@ -125,10 +122,7 @@ func (x *objects) send(ctx context.Context, method string, o object) (*http.Resp
 
 // put stores size bytes of src, whose SHA-256 in hex is hash.
 func (x *objects) put(ctx context.Context, key string, src io.ReaderAt, size int64, hash string) error {
-	r, err := x.request(ctx, http.MethodPut, key)
-	if err != nil {
-		return err
-	}
+	r := x.request(ctx, http.MethodPut, key)
 	for name, values := range x.storing {
 		r.Header[name] = values
 	}
@@ -148,7 +142,8 @@ func (x *objects) put(ctx context.Context, key string, src io.ReaderAt, size int
 	return nil
 }
 
-func (x *objects) request(ctx context.Context, method, key string) (*http.Request, error) {
+// request is one for an object, or for the bucket when key is empty.
+func (x *objects) request(ctx context.Context, method, key string) *http.Request {
 	u := x.base
 	u.RawPath = httpbinding.EscapePath(u.Path+"/"+key, false)
 	u.Path += "/" + key
@@ -156,7 +151,7 @@ func (x *objects) request(ctx context.Context, method, key string) (*http.Reques
 	for name, values := range x.always {
 		r.Header[name] = values
 	}
-	return r.WithContext(ctx), nil
+	return r.WithContext(ctx)
 }
 
 func (x *objects) do(r *http.Request, hash string) (*http.Response, error) {
@@ -212,7 +207,7 @@ func (x *objects) refused(answer *http.Response, skew time.Duration) error {
 			}
 		}
 	}
-	var err error = errors.New(statusText(answer.StatusCode))
+	err := errors.New(statusText(answer.StatusCode))
 	if said.Code != "" {
 		err = &smithy.GenericAPIError{Code: said.Code, Message: said.Message}
 	}

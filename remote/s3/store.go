@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"iter"
 	"net/http"
 	"strings"
 	"sync"
@@ -214,46 +213,6 @@ func optional(s string) *string {
 	}
 	return &s
 }
-
-// List implements remote.Store.
-func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[remote.Info, error] {
-	return func(yield func(remote.Info, error) bool) {
-		c, err := s.api(ctx)
-		if err != nil {
-			yield(remote.Info{}, s.wrap(ctx, "list", prefix, err))
-			return
-		}
-		own := *s.key("")
-		in := &s3.ListObjectsV2Input{Bucket: &s.o.Bucket, Prefix: s.key(prefix)}
-		for {
-			page, err := c.ListObjectsV2(ctx, in)
-			if err != nil {
-				yield(remote.Info{}, s.wrap(ctx, "list", prefix, err))
-				return
-			}
-			for _, o := range page.Contents {
-				name, ok := strings.CutPrefix(aws.ToString(o.Key), own)
-				if !ok || !strings.HasPrefix(name, prefix) || remote.CheckName("list", name) != nil {
-					continue // a placeholder of a directory, or nothing of ours
-				}
-				if !yield(remote.Info{Name: name, Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified), Tag: trimTag(o.ETag)}, nil) {
-					return
-				}
-			}
-			next := aws.ToString(page.NextContinuationToken)
-			if !aws.ToBool(page.IsTruncated) || next == "" {
-				return
-			}
-			if next == aws.ToString(in.ContinuationToken) {
-				yield(remote.Info{}, &remote.Error{Op: "list", Name: prefix, Kind: remote.Corrupt, Err: errEndless})
-				return
-			}
-			in.ContinuationToken = &next
-		}
-	}
-}
-
-var errEndless = errors.New("the listing does not advance")
 
 // removeBatch is how many names one request may delete.
 const removeBatch = 1000
