@@ -107,7 +107,7 @@ func (s *Server) finish(c *call, took time.Duration) {
 		status = http.StatusOK
 	}
 	c.end(status)
-	c.route.observe(s.metrics, c.r.Method, status, took)
+	c.route.observe(s.metrics, c.r.Method, status, took, c.span)
 	if c.role != "" && status < 400 {
 		s.metrics.canary.WithLabelValues(c.role).Inc()
 	}

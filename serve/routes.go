@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // route is a method and a pattern of http.ServeMux, and what answers it.
@@ -76,8 +77,8 @@ type counters struct {
 }
 
 // observe counts a request. It looks the counters up once for each method and
-// status.
-func (rt *route) observe(m *metrics, method string, status int, took time.Duration) {
+// status. The trace that was recorded of it, if any, is the latency's exemplar.
+func (rt *route) observe(m *metrics, method string, status int, took time.Duration, span trace.Span) {
 	v, ok := rt.counters.Load(seen{method, status})
 	if !ok {
 		v = counters{
@@ -90,6 +91,10 @@ func (rt *route) observe(m *metrics, method string, status int, took time.Durati
 	p := v.(counters) //nolint:errcheck,forcetypeassert // the map has nothing else
 	p.requests.Inc()
 	p.responses.Inc()
+	if o, ok := p.latency.(prometheus.ExemplarObserver); ok && span != nil && span.SpanContext().IsSampled() {
+		o.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": span.SpanContext().TraceID().String()})
+		return
+	}
 	p.latency.Observe(took.Seconds())
 }
 
@@ -110,7 +115,7 @@ func (s *Server) mux() (http.Handler, []*route) {
 		start := time.Now()
 		mux.ServeHTTP(rec, r)
 		if r.Pattern == "" {
-			other.observe(s.metrics, "other", rec.status, time.Since(start))
+			other.observe(s.metrics, "other", rec.status, time.Since(start), nil)
 		}
 	}), table
 }

@@ -55,6 +55,11 @@ func TestTraces(t *testing.T) {
 	if all := fmt.Sprint(list); strings.Contains(all, "secretword") || strings.Contains(all, "secretquery") {
 		t.Errorf("a text is in a span: %s", all)
 	}
+	// Exemplars are OpenMetrics'.
+	exposed := s.do("GET", "/metrics", "", "Accept: application/openmetrics-text; version=1.0.0").body
+	if !strings.Contains(exposed, `# {trace_id="`+traceID+`"}`) {
+		t.Errorf("no exemplar in the metrics")
+	}
 	if log := s.log.String(); !strings.Contains(log, `"trace_id":"`+traceID+`","span_id":"`+span.SpanContext.SpanID().String()+`"`) {
 		t.Errorf("log: %s", log)
 	}

@@ -238,3 +238,34 @@ func TestOverlays(t *testing.T) {
 		})
 	}
 }
+
+// The monitor finds the service of the servers and no other.
+func TestMonitorSelects(t *testing.T) {
+	var selector map[string]any
+	for _, o := range objects(t, render(t, "../../monitoring")) {
+		if o["kind"] == "ServiceMonitor" {
+			selector = at(o, "spec", "selector", "matchLabels")
+		}
+	}
+	if len(selector) == 0 {
+		t.Fatal("the monitor selects everything")
+	}
+	for _, overlay := range overlays(t) {
+		var found []string
+		for _, o := range objects(t, render(t, overlay)) {
+			if o["kind"] != "Service" {
+				continue
+			}
+			labels, matches := at(o, "metadata", "labels"), true
+			for k, v := range selector {
+				matches = matches && labels[k] == v
+			}
+			if matches {
+				found = append(found, fmt.Sprint(at(o, "metadata")["name"]))
+			}
+		}
+		if len(found) != 1 || found[0] != "flow" {
+			t.Errorf("%s: the monitor selects %q", overlay, found)
+		}
+	}
+}
