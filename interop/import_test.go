@@ -84,9 +84,9 @@ var imports = []struct{ out, args string }{
 	{"web.txt", "import-url WEB/file.txt web.txt"},
 	{"empty", "import-url OUTSIDE/empty"},
 	{"tool", "import-url OUTSIDE/tool"},
-	{"later.txt", "import-url OUTSIDE/file.txt --no-download later.txt"},
-	{"laterweb", "import-url WEB/file.txt --no-download laterweb"},
-	{"laterdir", "import-url OUTSIDE/dir --no-download laterdir"},
+	{"later.txt", "import-url --no-download OUTSIDE/file.txt later.txt"},
+	{"laterweb", "import-url --no-download WEB/file.txt laterweb"},
+	{"laterdir", "import-url --no-download OUTSIDE/dir laterdir"},
 }
 
 // importer is a project that imports, and where from.
@@ -194,8 +194,15 @@ func TestImportPull(t *testing.T) {
 			q := &importer{project: p.clone(by[1]), source: p.source, outside: p.outside, server: p.server}
 			// What DVC imported relative to the clone is not there.
 			q.script("ln -s " + p.outside + " ../outside")
+			if by[1] == "dvc" {
+				// DVC breaks on directories of which only the version was imported.
+				q.script("rm laterdir.dvc")
+			}
 			q.exec(by[1], "pull").ok()
 			for _, im := range imports {
+				if by[1] == "dvc" && im.out == "laterdir" {
+					continue
+				}
 				if strings.HasPrefix(im.out, "later") {
 					if _, err := os.Stat(q.path(im.out)); err != nil {
 						t.Errorf("%s: %v", im.args, err)
@@ -206,7 +213,7 @@ func TestImportPull(t *testing.T) {
 					t.Errorf("%s: %s%s", im.args, diff.out, diff.err)
 				}
 			}
-			if out := q.exec("git", "status", "--porcelain", "*.dvc").ok().out; out != "" {
+			if out := q.exec("git", "status", "--porcelain", "--", "*.dvc", ":!laterdir.dvc").ok().out; out != "" {
 				t.Errorf("%s changed %s", by[1], out)
 			}
 		})
