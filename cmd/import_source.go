@@ -9,12 +9,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flowrepro/flow/cache"
 	"github.com/flowrepro/flow/engine/lock"
+	"github.com/flowrepro/flow/internal/python"
 	"github.com/flowrepro/flow/internal/yaml12"
 	"github.com/flowrepro/flow/project"
 	"github.com/flowrepro/flow/remote"
@@ -52,7 +54,7 @@ func (s *session) openSource(def, base string, h *cache.Hash) (importSource, err
 		file, err := dataset.NewWebFile(def)
 		return &webSource{file}, err
 	case scheme == "s3":
-		return openS3Source(def, nil)
+		return openS3Source(def, nil, h)
 	case scheme == "remote":
 		name, sub, _ := strings.Cut(rest, "/")
 		r, err := s.project.Config.Remote(name)
@@ -62,19 +64,19 @@ func (s *session) openSource(def, base string, h *cache.Hash) (importSource, err
 		if !strings.Contains(r.URL, "://") {
 			return &localSource{s, filepath.Join(r.URL, filepath.FromSlash(sub)), h}, nil
 		}
-		return openRemoteSource(&r, sub)
+		return openRemoteSource(&r, sub, h)
 	}
 	return nil, &hinted{fmt.Errorf("'%s': %s:// is not supported", def, scheme), "sources: paths, http://, https://, s3://, remote://NAME/PATH"}
 }
 
-func openRemoteSource(r *project.Remote, sub string) (importSource, error) {
+func openRemoteSource(r *project.Remote, sub string, h *cache.Hash) (importSource, error) {
 	if !strings.HasPrefix(r.URL, "s3://") {
 		return nil, fmt.Errorf("remote '%s': only directories and s3:// can be imported from", r.Name)
 	}
-	return openS3Source(strings.TrimSuffix(r.URL, "/")+"/"+sub, r.Options)
+	return openS3Source(strings.TrimSuffix(r.URL, "/")+"/"+sub, r.Options, h)
 }
 
-func openS3Source(address string, settings map[string]string) (importSource, error) {
+func openS3Source(address string, settings map[string]string, h *cache.Hash) (importSource, error) {
 	o, err := s3.Parse(address, settings)
 	if err != nil {
 		return nil, err
@@ -88,7 +90,7 @@ func openS3Source(address string, settings map[string]string) (importSource, err
 	if err != nil {
 		return nil, err
 	}
-	return &storeSource{remote.Retry(store, remote.NewRetrier(remote.RetryOptions{Attempts: patientAttempts})), name}, nil
+	return &storeSource{remote.Retry(store, remote.NewRetrier(remote.RetryOptions{Attempts: patientAttempts})), name, h}, nil
 }
 
 // localSource is a file or directory on this machine.
@@ -199,6 +201,7 @@ func (w *webSource) fetch(ctx context.Context, to string, progress func(remote.P
 type storeSource struct {
 	store remote.Store
 	name  string
+	hash  *cache.Hash
 }
 
 func (o *storeSource) state(ctx context.Context) (lock.DataEntry, error) {
@@ -213,10 +216,55 @@ func (o *storeSource) state(ctx context.Context) (lock.DataEntry, error) {
 	if !errors.Is(err, remote.ErrNotFound) {
 		return e, err
 	}
-	for _, err := range o.store.List(ctx, o.name+"/") {
-		return e, err // a directory: only its content tells
+	list, err := o.below(ctx)
+	if err != nil {
+		return e, err
 	}
-	return e, &fs.PathError{Op: "import", Path: o.name, Err: fs.ErrNotExist}
+	return o.listed(list), nil
+}
+
+// below lists the objects of a directory, by name.
+func (o *storeSource) below(ctx context.Context) ([]remote.Info, error) {
+	var list []remote.Info
+	for info, err := range o.store.List(ctx, o.name+"/") {
+		if err != nil {
+			return nil, err
+		}
+		if strings.HasSuffix(info.Name, "/") {
+			continue // how some programs mark a directory
+		}
+		rel := o.rel(info)
+		if !filepath.IsLocal(filepath.FromSlash(rel)) || path.Clean(rel) != rel {
+			return nil, fmt.Errorf("object '%s' has no name that a file can have", info.Name)
+		}
+		list = append(list, info)
+	}
+	if len(list) == 0 {
+		return nil, &fs.PathError{Op: "import", Path: o.name, Err: fs.ErrNotExist}
+	}
+	slices.SortFunc(list, func(a, b remote.Info) int { return strings.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+func (o *storeSource) rel(info remote.Info) string { return strings.TrimPrefix(info.Name, o.name+"/") }
+
+// listed is how DVC records a directory of a store: by the digest of a manifest
+// that has the objects' tags. Where one has none, only the content tells.
+func (o *storeSource) listed(list []remote.Info) lock.DataEntry {
+	e := lock.NewSource("")
+	members := make([]any, len(list))
+	size := int64(0)
+	for i, info := range list {
+		if info.Tag == "" {
+			return e
+		}
+		members[i] = &yaml12.Map{Items: []yaml12.Item{{Key: "etag", Value: info.Tag}, {Key: "relpath", Value: o.rel(info)}}}
+		size += info.Size
+	}
+	h := o.hash.New()
+	h.Write(python.JSON(members))
+	e.Digest, e.Size, e.Files = cache.NewDigest(o.hash, h.Sum(nil), true).String(), size, int64(len(list))
+	return e
 }
 
 func (o *storeSource) fetch(ctx context.Context, to string, progress func(remote.Progress)) error {
@@ -228,30 +276,18 @@ func (o *storeSource) fetch(ctx context.Context, to string, progress func(remote
 	if !errors.Is(err, remote.ErrNotFound) {
 		return err
 	}
-	var list []remote.Info
-	for info, err := range o.store.List(ctx, o.name+"/") {
-		if err != nil {
-			return err
-		}
-		if strings.HasSuffix(info.Name, "/") {
-			continue // how some programs mark a directory
-		}
-		rel := strings.TrimPrefix(info.Name, o.name+"/")
-		if !filepath.IsLocal(filepath.FromSlash(rel)) || path.Clean(rel) != rel {
-			return fmt.Errorf("object '%s' has no name that a file can have", info.Name)
-		}
-		list = append(list, info)
-		progress(remote.Progress{MoreObjects: 1, MoreBytes: info.Size})
+	list, err := o.below(ctx)
+	if err != nil {
+		return err
 	}
-	if len(list) == 0 {
-		return &fs.PathError{Op: "import", Path: o.name, Err: fs.ErrNotExist}
+	for _, info := range list {
+		progress(remote.Progress{MoreObjects: 1, MoreBytes: info.Size})
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(smallTransfers)
 	for _, info := range list {
 		g.Go(func() error {
-			rel := strings.TrimPrefix(info.Name, o.name+"/")
-			place := filepath.Join(to, filepath.FromSlash(rel))
+			place := filepath.Join(to, filepath.FromSlash(o.rel(info)))
 			if err := os.MkdirAll(filepath.Dir(place), 0o777); err != nil {
 				return err
 			}

@@ -181,14 +181,13 @@ func (im *importing) bring(ctx context.Context, now lock.DataEntry) error {
 	if err != nil {
 		return err
 	}
-	if tagged {
+	if _, local := im.from.(*localSource); !local && (tagged || now.Digest != "") {
 		// What came must be what is recorded.
 		after, err := im.from.state(ctx)
 		if err != nil {
 			return err
 		}
-		old, _ := now.Tag()
-		if tag, _ := after.Tag(); tag != old {
+		if !sameSource(&now, &after) {
 			return &hinted{fmt.Errorf("'%s' changed while it was downloaded", now.Path), "try again"}
 		}
 	}

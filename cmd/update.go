@@ -150,7 +150,7 @@ func (a *app) updateURL(ctx context.Context, s *session, f *updateFlags, st *pip
 	}
 	a.print("Importing '%s' -> '%s'\n", dep.Path, s.showAbs(dest))
 	im := &importing{a: a, s: s, flags: &f.importFlags, from: from, dest: dest, source: *dep}
-	if _, tagged := now.Tag(); !tagged && !f.noDownload {
+	if _, local := from.(*localSource); local && !f.noDownload {
 		// The digest is that of what comes, whatever was there a moment ago.
 		now.Digest = ""
 	}
