@@ -29,6 +29,7 @@ func (a *app) commands() []*cobra.Command {
 		a.logCommand(),
 		a.lsCommand(),
 		a.metricsCommand(),
+		a.migrateCommand(),
 		a.mlflowCommand(),
 		a.modelCommand(),
 		a.moveCommand(),

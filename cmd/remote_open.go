@@ -62,10 +62,7 @@ func (s *session) openRemote(name string, jobs, attempts int) (*openRemote, erro
 		return nil, fmt.Errorf("remote '%s': %w", r.Name, err)
 	}
 	if s.project.Format == project.Native {
-		o.packs = &remote.Packs{Dir: filepath.Join(s.project.StateDir(), "packs"), ReadOnly: !c.Bool("flow", "packs", true)}
-		o.packs.Denied = func(err error) {
-			s.warn(fmt.Sprintf("the packs of remote '%s' are not seen, and what they hold counts as missing: %v", r.Name, err))
-		}
+		o.packs = s.packs(r.Name)
 	}
 	var bandwidth int64
 	if text, ok := c.Get("flow", "bandwidth"); ok {
@@ -77,6 +74,16 @@ func (s *session) openRemote(name string, jobs, attempts int) (*openRemote, erro
 	store = remote.Limit(store, remote.LimitOptions{Bandwidth: bandwidth})
 	o.store = remote.Retry(store, remote.NewRetrier(remote.RetryOptions{Attempts: attempts}))
 	return o, nil
+}
+
+// packs keeps small objects on a remote together.
+func (s *session) packs(name string) *remote.Packs {
+	return &remote.Packs{
+		Dir: filepath.Join(s.project.StateDir(), "packs"), ReadOnly: !s.project.Config.Bool("flow", "packs", true),
+		Denied: func(err error) {
+			s.warn(fmt.Sprintf("the packs of remote '%s' are not seen, and what they hold counts as missing: %v", name, err))
+		},
+	}
 }
 
 // smallTransfers is how many objects move at once to and from servers: each is

@@ -350,14 +350,7 @@ func (e *Engine) recordResult(n *node, v *verdict, rec *lock.Stage, outs []outSt
 	r := &cache.Record{Key: v.key, Version: keyVersion, Stage: n.Name, Fields: v.fields, Started: last.Started, Duration: last.Duration,
 		Log: e.logTail(n)}
 	for i := range outs {
-		kind := "out"
-		switch outs[i].out.Kind {
-		case 1:
-			kind = "metric"
-		case 2:
-			kind = "plot"
-		}
-		r.Outputs = append(r.Outputs, cache.Output{Path: outs[i].out.Path, Kind: kind, Entry: outs[i].content.entry})
+		r.Outputs = append(r.Outputs, cache.Output{Path: outs[i].out.Path, Kind: kindName(outs[i].out.Kind), Entry: outs[i].content.entry})
 	}
 	return e.opt.Store.PutRecord(r)
 }

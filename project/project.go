@@ -24,9 +24,13 @@ type Project struct {
 
 // New returns the project of the given format at root, an absolute path, with
 // its configuration loaded. Like LoadConfig it returns both a project and a
-// *ConfigError when only the contents of the configuration are at fault.
+// *ConfigError when only the contents of the configuration are at fault. A
+// change of format that was interrupted is completed first.
 func New(root string, f *Format) (*Project, error) {
 	p := &Project{Root: root, Format: f}
+	if err := p.finishSwitch(); err != nil {
+		return nil, err
+	}
 	config, err := LoadConfig(f, p.ControlDir())
 	if config == nil {
 		return nil, err

@@ -70,7 +70,7 @@ func (c *RunCache) Save(s *Stage) error {
 		return fmt.Errorf("save run: %w", err)
 	}
 	err = atomicfile.Create(path, 0o666, func(w io.Writer) error {
-		_, err := w.Write(yaml12.Emit(s.Map()))
+		_, err := w.Write(EncodeRun(s))
 		return err
 	})
 	if err != nil {
@@ -92,6 +92,9 @@ func (c *RunCache) read(path string) (*Stage, error) {
 	_ = os.Remove(path)
 	return nil, fmt.Errorf("corrupted cache file '%s': %w", path, err)
 }
+
+// EncodeRun returns the text of an entry of the run cache.
+func EncodeRun(s *Stage) []byte { return yaml12.Emit(s.Map()) }
 
 // ParseRun reads an entry of the run cache.
 func ParseRun(data []byte) (*Stage, error) { return parseRun("run cache entry", data) }

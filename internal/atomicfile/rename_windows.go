@@ -34,6 +34,6 @@ func busy(err error) bool {
 	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_ACCESS_DENIED)
 }
 
-// syncDir does nothing: Windows has no way to sync a directory, and NTFS
+// SyncDir does nothing: Windows has no way to sync a directory, and NTFS
 // journals renames.
-func syncDir(string) error { return nil }
+func SyncDir(string) error { return nil }

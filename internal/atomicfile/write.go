@@ -66,7 +66,7 @@ func Write(path string, data []byte, o Options) error {
 		}
 	}
 	if o.Sync {
-		return syncDir(dir)
+		return SyncDir(dir)
 	}
 	return nil
 }
