@@ -33,6 +33,8 @@ type killCase struct {
 	prepare [][]string // run in the template of the format; "sh" scripts or flow's arguments
 	args    []string   // of the command that is killed and then run again
 	cache   bool       // the names in the cache must come out alike too
+	format  string     // the only format of the case, "" for both
+	usable  []string   // arguments that must do at any moment
 }
 
 const killPipeline = `stages:
@@ -105,6 +107,22 @@ func transferKillCases() []killCase {
 	}
 }
 
+// migrateKillCases convert a project.
+func migrateKillCases() []killCase {
+	const makeData = `mkdir -p data/sub && i=0 && while [ $i -lt 150 ]; do echo $i > data/$i; echo x$i > data/sub/$i; i=$((i+1)); done
+		chmod +x data/1* && head -c 6000000 /dev/zero > data/big`
+	prepare := [][]string{{"sh", makeData}, {"add", "data"}, {"repro"}, {"remote", "add", "-d", "r", "store"}, {"push"}}
+	return []killCase{
+		{name: "migrate", format: "native", args: []string{"migrate", "--to", "dvc"}, usable: []string{"status", "-q"}, cache: true, prepare: prepare},
+		// How small objects are put together on a remote depends on what is there.
+		{name: "migrate", format: "dvc", args: []string{"migrate", "--to", "native", "--no-remote"}, usable: []string{"status", "-q"}, cache: true, prepare: prepare},
+	}
+}
+
+// TestKilledMigration is TestKilled for conversions: besides, the project must be
+// whole in one of the formats at any moment.
+func TestKilledMigration(t *testing.T) { killAll(t, migrateKillCases(), 12) }
+
 // TestKilledTransfers is TestKilled for remotes: besides, what a push has put
 // there must be whole at any moment.
 func TestKilledTransfers(t *testing.T) { killAll(t, transferKillCases(), 12) }
@@ -124,7 +142,9 @@ func killAll(t *testing.T, cases []killCase, usual int) {
 	var runs []*killRun
 	for _, format := range []string{"native", "dvc"} {
 		for _, c := range cases {
-			runs = append(runs, &killRun{killCase: c, format: format, home: t.TempDir()})
+			if c.format == "" || c.format == format {
+				runs = append(runs, &killRun{killCase: c, format: format, home: t.TempDir()})
+			}
 		}
 	}
 	// Which case gets a kill more than another is up to chance as well.
@@ -181,10 +201,11 @@ func killPlan(t *testing.T, usual int) (int, *rand.Rand) {
 // there after.
 type killRun struct {
 	killCase
-	format, home string
-	template     string
-	want         map[string]string
-	took         time.Duration
+	format   string // that is tried
+	home     string
+	template string
+	want     map[string]string
+	took     time.Duration
 }
 
 func (r *killRun) setup(t *testing.T) {
@@ -258,6 +279,11 @@ func (r *killRun) kill(t *testing.T, k int, after time.Duration) (killed bool) {
 		sent := strings.HasPrefix(name, "store/files/") || strings.HasPrefix(name, "store/packs/")
 		if want, ok := r.want[name]; sent && ok && content != want {
 			t.Errorf("%s: %s is not whole", at, name)
+		}
+	}
+	if r.usable != nil {
+		if out, code := runFlow(t, r.home, dir, r.usable...); code != 0 {
+			t.Errorf("%s: flow %s ends with %d:\n%s", at, strings.Join(r.usable, " "), code, out)
 		}
 	}
 	if out, code := runFlow(t, r.home, dir, "cache", "verify"); code != 0 {

@@ -184,7 +184,7 @@ func (m *Migration) convert(ctx context.Context, at place, e *entryRef) (bool, e
 	now, ok := m.known[old.Digest]
 	if ok && old.Digest.IsDir() {
 		// Execute bits that nobody noted are those of the workspace.
-		if _, noted := m.notes.Exec[old.Digest.String()]; !noted && m.o.To.Hash == cache.BLAKE3 {
+		if m.o.To.Hash == cache.BLAKE3 {
 			if now, err = m.withExec(ctx, e, old.Digest, now); err != nil {
 				return false, err
 			}
@@ -218,6 +218,10 @@ func (m *Migration) withExec(ctx context.Context, e *entryRef, old cache.Digest,
 	if err != nil || there.Digest != old {
 		return now, nil //nolint:nilerr // what is not there or cannot be read is something else
 	}
+	if noted, ok := m.notes.Exec[old.String()]; ok {
+		m.lostExec(e, noted, seen)
+		return now, nil
+	}
 	was, err := m.o.Store.Manifest(old)
 	if err != nil {
 		return now, nil //nolint:nilerr // as it was converted, then
@@ -230,6 +234,27 @@ func (m *Migration) withExec(ctx context.Context, e *entryRef, old cache.Digest,
 		m.known[old] = now
 	}
 	return now, err
+}
+
+// lostExec remembers the files of a directory in the workspace that should be
+// executable and are not: a checkout by DVC loses that.
+func (m *Migration) lostExec(e *entryRef, noted []string, seen *cache.Manifest) {
+	for _, p := range noted {
+		if b, ok := seen.Lookup(p); ok && !b.Exec {
+			m.lost = append(m.lost, filepath.Join(m.o.Project.Abs(e.path), filepath.FromSlash(p)))
+		}
+	}
+}
+
+// restoreExec makes those files executable again. A file that shares its bytes
+// with the cache is left for a checkout.
+func (m *Migration) restoreExec() {
+	for _, path := range m.lost {
+		info, err := os.Lstat(path)
+		if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o200 != 0 {
+			_ = os.Chmod(path, info.Mode().Perm()|info.Mode().Perm()&0o444>>2) // who may read may run
+		}
+	}
 }
 
 // found is where the content of an entry is, other than in the cache.

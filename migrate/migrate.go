@@ -118,6 +118,7 @@ type Migration struct {
 	was    cache.Scanner
 	now    cache.Scanner
 	done   *doneLog
+	lost   []string // files that should be executable
 
 	records results
 }
@@ -274,6 +275,7 @@ func (m *Migration) Switch(ctx context.Context) (*project.Project, error) {
 	if p == nil {
 		return nil, errors.Join(err, s.Discard())
 	}
+	m.restoreExec()
 	return p, err
 }
 
