@@ -76,8 +76,14 @@ func (s *Switch) stageControl() error {
 	return atomicfile.Write(filepath.Join(s.staged, s.state, "memo"), memo, atomicfile.Options{})
 }
 
-// stageMoves plans the move of a cache that is in the control directory.
+// stageMoves plans the move of what cannot be made again in the control directory:
+// the cache, also one that is no longer in use, and DVC's experiments.
 func (s *Switch) stageMoves() error {
+	for _, name := range []string{"cache", "tmp/exps"} {
+		if exists(filepath.Join(s.p.ControlDir(), filepath.FromSlash(name))) {
+			s.journal.Moves = append(s.journal.Moves, name)
+		}
+	}
 	rel, inside := relativeTo(s.p.ControlDir(), s.p.CacheDir())
 	if !inside {
 		return nil
@@ -86,7 +92,9 @@ func (s *Switch) stageMoves() error {
 		return &ConfigError{File: e.File, Line: e.Line, Msg: fmt.Sprintf(
 			"cache.dir = %s names a place in '%s', which a conversion moves, by its absolute path; make it relative", e.Raw, s.p.ControlDir())}
 	}
-	s.journal.Moves = append(s.journal.Moves, rel)
+	if !slices.Contains(s.journal.Moves, rel) {
+		s.journal.Moves = append(s.journal.Moves, rel)
+	}
 	return nil
 }
 
