@@ -144,6 +144,7 @@ func (a *app) fetchSelected(ctx context.Context, s *session, f *transferFlags, o
 			}
 			return err
 		}
+		o.tell(groups[name])
 		p := a.progress("Fetching", "Fetched")
 		t := o.transfer(s, p.add)
 		list := items(groups[name])

@@ -91,6 +91,9 @@ func (a *app) gc(ctx context.Context, f *gcFlags) (err error) {
 		if o, err = s.openRemote(f.remote, f.jobs, patientAttempts); err != nil {
 			return failed(err)
 		}
+		if err := o.notVersioned("gc", "older versions go by the bucket's own lifecycle rules"); err != nil {
+			return err
+		}
 	}
 	if !a.quiet {
 		a.warn("This will remove all cache except items used in " + f.scope() + " of the current repo.")

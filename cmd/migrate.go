@@ -256,6 +256,9 @@ func (a *app) sendConverted(ctx context.Context, s *session, f *migrateFlags, m 
 		if err != nil {
 			return nil, withoutRemote(err)
 		}
+		if err := o.notVersioned("migrate", "use --no-remote, and a remote of its own for the new format"); err != nil {
+			return nil, err
+		}
 		if m.Report().To == project.Native.Name {
 			o.packs = s.packs(name)
 		} else {

@@ -96,6 +96,9 @@ func (a *app) pushSelected(ctx context.Context, s *session, f *transferFlags, se
 		if err != nil {
 			return err
 		}
+		if err := o.notVersioned("push", "push with `dvc push`, which keeps the versions in dvc.lock and .dvc files; flow reads such remotes"); err != nil {
+			return err
+		}
 		var own []remote.Record
 		if name == strings.ToLower(f.remote) {
 			own = records

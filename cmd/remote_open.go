@@ -3,10 +3,13 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
 
+	"github.com/flowrepro/flow/cache"
+	"github.com/flowrepro/flow/engine"
 	"github.com/flowrepro/flow/project"
 	"github.com/flowrepro/flow/remote"
 	"github.com/flowrepro/flow/remote/dir"
@@ -22,6 +25,35 @@ type openRemote struct {
 	jobs int
 	// packs keeps small objects together; nil in DVC's format.
 	packs *remote.Packs
+	// versions is set for a cloud-versioned remote, which has files at their own
+	// paths: it must be told of what is read.
+	versions *remote.Versions
+}
+
+// tell makes known where a cloud-versioned remote has the files of outputs.
+func (o *openRemote) tell(outs []engine.Recorded) {
+	if o.versions == nil {
+		return
+	}
+	for _, r := range outs {
+		if r.Manifest != nil {
+			o.versions.AddManifest(r.Entry.Digest, r.Manifest)
+		}
+		for _, f := range r.Cloud {
+			d, err := cache.ParseDigest(cache.MD5, f.Digest)
+			if err == nil && f.Remote == o.name {
+				o.versions.Add(d, remote.Version{Name: path.Join(r.Path, f.Path), ID: f.Version})
+			}
+		}
+	}
+}
+
+// notVersioned refuses what cannot be done with a cloud-versioned remote.
+func (o *openRemote) notVersioned(verb, hint string) error {
+	if o.versions == nil {
+		return nil
+	}
+	return &hinted{&project.ConfigError{Msg: fmt.Sprintf("'%s' is unsupported for cloud versioned remotes, such as '%s' (version_aware, worktree)", verb, o.name)}, hint}
 }
 
 // noRemoteError says that no remote was named and there is no default. It is
@@ -91,11 +123,11 @@ func (s *session) packs(name string) *remote.Packs {
 const smallTransfers = 64
 
 func openBare(r *project.Remote, o *openRemote, attempts int) (remote.Store, error) {
-	if r.Bool("version_aware", false) || r.Bool("worktree", false) {
-		return nil, errors.New("cloud-versioned remotes (version_aware, worktree) are not supported yet; use DVC for them")
-	}
+	versioned := r.Bool("version_aware", false) || r.Bool("worktree", false)
 	scheme, rest, ok := strings.Cut(r.URL, "://")
 	switch {
+	case versioned && scheme != "s3":
+		return nil, &hinted{errors.New("a cloud-versioned remote (version_aware, worktree) that is not on S3 cannot be read"), "bring the data with `dvc pull`"}
 	case !ok, runtime.GOOS == "windows" && len(scheme) == 1:
 		return openDir(r, o, r.URL)
 	case scheme == "file":
@@ -110,16 +142,21 @@ func openBare(r *project.Remote, o *openRemote, attempts int) (remote.Store, err
 		}
 		so.Connections = o.jobs + 16
 		so.Retry = remote.NewRetrier(remote.RetryOptions{Attempts: attempts})
-		return s3.New(so)
+		store, err := s3.New(so)
+		if err != nil || !versioned {
+			return store, err
+		}
+		o.versions = remote.NewVersions(store)
+		return o.versions, nil
 	}
 	return nil, &hinted{fmt.Errorf("%s:// is not supported", scheme), "flow knows s3:// and directories; DVC can move the same objects to the others"}
 }
 
-func openDir(r *project.Remote, o *openRemote, path string) (remote.Store, error) {
+func openDir(r *project.Remote, o *openRemote, place string) (remote.Store, error) {
 	if o.jobs == 0 {
 		o.jobs = 4 * runtime.NumCPU()
 	}
-	return dir.New(dir.Options{Path: path, Shared: r.Options["shared"] == "group"})
+	return dir.New(dir.Options{Path: place, Shared: r.Options["shared"] == "group"})
 }
 
 // transfer is what moves objects between the cache and the remote.

@@ -85,6 +85,7 @@ func (r *reproRemote) fetch(ctx context.Context, outs []engine.Recorded) (bool, 
 		if err != nil {
 			return false, err
 		}
+		o.tell(groups[name])
 		res, err := o.transfer(r.s, nil).Fetch(ctx, items(groups[name]))
 		// One object that arrives damaged says nothing about the others.
 		if err != nil && remote.KindOf(err) != remote.Corrupt {

@@ -45,6 +45,9 @@ func (a *app) statusCloud(ctx context.Context, f *statusFlags, args []string) (e
 		if err != nil {
 			return err
 		}
+		if err := o.notVersioned("status", "what such a remote has, the files of its versions in dvc.lock and .dvc files tell"); err != nil {
+			return err
+		}
 		last = o
 		err = s.useCache(ctx, func() error { return a.compareCloud(ctx, s, o, groups[name], shown) })
 		if err != nil {

@@ -279,5 +279,11 @@ func (e *Engine) entryOf(n *node, o pipeline.Output) (cache.Entry, *lock.Entry, 
 		le = recordedOut(rec, o.Def)
 	}
 	c, err := e.cacheEntry(le)
+	if err == nil && le != nil && le.Listed {
+		// The entry is the manifest; what it says is checked as any manifest is.
+		if m, perr := cache.ParseManifest(cache.MD5, le.Manifest()); perr == nil {
+			e.opt.Store.Know(c, m)
+		}
+	}
 	return c, le, err
 }

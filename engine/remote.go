@@ -38,6 +38,10 @@ type Recorded struct {
 	Within string
 	// Remote is the name of the output's own remote, "" for the default.
 	Remote string
+	// Cloud is where a cloud-versioned remote has its files, and Manifest the
+	// directory's manifest when it follows from that; nil for other outputs.
+	Cloud    []lock.CloudFile
+	Manifest []byte
 	// Cache and Push are the output's flags: what is not cached has objects only
 	// if a record needs them, and Push false keeps it from remotes.
 	Cache, Push bool
@@ -60,16 +64,19 @@ func (e *Engine) Recorded(req CheckoutRequest, uncached bool) ([]Recorded, error
 	}
 	list := make([]Recorded, len(jobs))
 	for i, j := range jobs {
-		list[i] = recordedAs(j.node, j.out, j.entry)
+		list[i] = e.recordedAs(j.node, j.out, j.entry)
 		list[i].Within = j.within
 	}
 	return list, nil
 }
 
-func recordedAs(n *node, o pipeline.Output, entry cache.Entry) Recorded {
+func (e *Engine) recordedAs(n *node, o pipeline.Output, entry cache.Entry) Recorded {
 	r := Recorded{Stage: n.name, Path: o.Path, Entry: entry, Remote: o.Remote, Cache: o.Cache, Push: o.Push}
 	if n.IsData() {
 		r.Source, r.Wdir = importSource(n.Data), n.Wdir
+	}
+	if now, le, err := e.entryOf(n, o); err == nil && now.Digest == entry.Digest {
+		r.locate(le)
 	}
 	return r
 }
@@ -80,6 +87,13 @@ func importSource(d *lock.DataFile) *lock.DataEntry {
 		return nil
 	}
 	return &d.Deps[0]
+}
+
+// locate takes over what an entry says of a cloud-versioned remote.
+func (r *Recorded) locate(le *lock.Entry) {
+	if le != nil {
+		r.Cloud, r.Manifest = le.CloudFiles(), le.Manifest()
+	}
 }
 
 // RecordedAt is Recorded for a dvc.lock or .dvc file of a revision, whose path is
@@ -111,6 +125,7 @@ func (e *Engine) RecordedAt(file string, data []byte) ([]Recorded, error) {
 					}
 				}
 				if !entry.Digest.IsZero() {
+					r.locate(&s.Outs[i])
 					list = append(list, r)
 				}
 			}
@@ -127,11 +142,13 @@ func (e *Engine) RecordedAt(file string, data []byte) ([]Recorded, error) {
 				return nil, err
 			}
 			if !entry.Digest.IsZero() {
-				list = append(list, Recorded{
+				r := Recorded{
 					Stage: file, Path: path.Join(dir, d.Wdir, o.Path), Entry: entry,
 					Remote: o.Remote, Cache: o.Cache, Push: o.Push,
 					Source: importSource(d), Wdir: path.Join(dir, d.Wdir),
-				})
+				}
+				r.locate(&o.Entry)
+				list = append(list, r)
 			}
 		}
 	}
@@ -240,7 +257,7 @@ func (e *Engine) obtain(ctx context.Context, n *node, req *Request, entries []ca
 		if ok, err := e.available(ctx, []cache.Entry{c}); err != nil {
 			return false, err
 		} else if !ok {
-			list = append(list, recordedAs(n, n.Outs[i], c))
+			list = append(list, e.recordedAs(n, n.Outs[i], c))
 		}
 	}
 	if len(list) == 0 || !e.pulls(req) {
@@ -371,7 +388,7 @@ func (e *Engine) pullOutputs(ctx context.Context, n *node, req *Request, outs []
 		}
 		ok, err := e.available(ctx, []cache.Entry{o.recEntry})
 		if err == nil && !ok && e.pulls(req) {
-			ok, err = e.fetchRecorded(ctx, n, []Recorded{recordedAs(n, o.out, o.recEntry)})
+			ok, err = e.fetchRecorded(ctx, n, []Recorded{e.recordedAs(n, o.out, o.recEntry)})
 		}
 		if err != nil || !ok {
 			return false, err
@@ -432,7 +449,7 @@ func (e *Engine) pullDeps(ctx context.Context, n *node, req *Request, s *snapsho
 				}
 				ok, err := e.available(ctx, []cache.Entry{entry})
 				if err == nil && !ok {
-					ok, err = e.fetchRecorded(ctx, p, []Recorded{recordedAs(p, o, entry)})
+					ok, err = e.fetchRecorded(ctx, p, []Recorded{e.recordedAs(p, o, entry)})
 				}
 				if err == nil && ok {
 					err = e.place(ctx, o.Path, entry)

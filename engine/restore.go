@@ -142,6 +142,8 @@ func (e *Engine) saveData(n *node, outs []outState) error {
 			entry := outs[j].content.entry
 			le := newEntry(d.Path, entry)
 			d.Hash, d.Digest, d.Size, d.Files, d.Exec = le.Hash, le.Digest, le.Size, le.Files, le.Exec
+			// Where a cloud-versioned remote has what was there says nothing now.
+			d.Listed, d.Extra = false, d.Extra.Without("cloud", "files")
 		}
 	}
 	return e.writeData(n)

@@ -182,7 +182,18 @@ func (e *Engine) lockEntry(ctx context.Context, def, place string, c content, re
 	if c.err != nil {
 		return lock.Entry{}, c.err
 	}
-	return newEntry(def, c.entry), nil
+	le := newEntry(def, c.entry)
+	if c.matches(rec) {
+		keepCloud(&le, rec)
+	}
+	return le, nil
+}
+
+// keepCloud takes over where a cloud-versioned remote has what has not changed.
+func keepCloud(le *lock.Entry, rec *lock.Entry) {
+	if len(rec.CloudFiles()) > 0 {
+		le.Extra, le.Listed = rec.Extra, rec.Listed
+	}
 }
 
 // current is content in the form in which it is to be recorded: an entry of DVC

@@ -49,5 +49,14 @@ func run(m *testing.M) int {
 		return 1
 	}
 	tools["dvc"], tools["flow"] = dvc, flow
+	if old := os.Getenv("FLOW_TEST_DVC2"); old != "" {
+		if tools["dvc2"], err = exec.LookPath(old); err != nil {
+			fmt.Fprintln(os.Stderr, "FLOW_TEST_DVC2:", err)
+			return 1
+		}
+	} else if os.Getenv("CI") == "true" {
+		fmt.Fprintln(os.Stderr, "FLOW_TEST_DVC2 does not name the executable of a DVC 2")
+		return 1
+	}
 	return m.Run()
 }

@@ -249,6 +249,7 @@ func (d *decoder) entry(n *yaml.Node) (e Entry, rest []pair, ok bool) {
 		}
 		d.fail(n, "key %q does not go with hash %q", name, e.Hash)
 	}
+	e.derive()
 	return e, rest, true
 }
 

@@ -33,6 +33,9 @@ type Entry struct {
 	Digest string
 	// Size in bytes and Files in number; negative when not recorded.
 	Size, Files int64
+	// Listed is set when Extra lists the files of a directory and Digest, Size and
+	// Files follow from them: they are not in the text.
+	Listed bool
 	// Exec is set for a single file with an execute bit.
 	Exec bool
 	// Extra holds the other keys in order (cloud, etag, checksum,

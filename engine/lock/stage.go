@@ -137,7 +137,7 @@ func (e *Entry) lockMap() *yaml12.Map {
 
 // addContent adds digest or checksum, size, number of files and execute bit.
 func (e *Entry) addContent(m *yaml12.Map) {
-	if e.Digest != "" {
+	if e.Digest != "" && !e.Listed {
 		add(m, e.digestKey(), e.Digest)
 	}
 	if e.Extra != nil {
@@ -147,10 +147,10 @@ func (e *Entry) addContent(m *yaml12.Map) {
 			}
 		}
 	}
-	if e.Size >= 0 {
+	if e.Size >= 0 && !e.Listed {
 		add(m, "size", e.Size)
 	}
-	if e.Files >= 0 {
+	if e.Files >= 0 && !e.Listed {
 		add(m, "nfiles", e.Files)
 	}
 	if e.Exec {

@@ -1,5 +1,7 @@
 package yaml12
 
+import "slices"
+
 // Map is a mapping that keeps its order. Values are nil, bool, int64,
 // *big.Int, float64, string, Timestamp, []any and *Map; keys are scalars of
 // the same types, nearly always strings.
@@ -36,6 +38,25 @@ func (m *Map) Get(key string) (any, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Without returns the map without some keys: the map itself when it has none of
+// them, nil when nothing is left.
+func (m *Map) Without(keys ...string) *Map {
+	if m == nil {
+		return nil
+	}
+	rest := &Map{Items: slices.DeleteFunc(slices.Clone(m.Items), func(it Item) bool {
+		name, ok := it.Key.(string)
+		return ok && slices.Contains(keys, name)
+	})}
+	switch len(rest.Items) {
+	case 0:
+		return nil
+	case len(m.Items):
+		return m
+	}
+	return rest
 }
 
 // Set replaces the value of a string key, or appends it.

@@ -2,6 +2,7 @@ package remotetest
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -16,6 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/gofrs/flock"
 )
 
@@ -34,6 +38,8 @@ type S3 struct {
 
 	log *bytes.Buffer
 	cmd *exec.Cmd
+	// backend are further arguments of the backend.
+	backend []string
 }
 
 // Bucket is the bucket that exists from the start.
@@ -44,6 +50,31 @@ const Bucket = "bucket"
 // with CI set in the environment it fails then. more are further arguments
 // before the backend's.
 func StartS3(tb testing.TB, more ...string) *S3 {
+	tb.Helper()
+	return startS3(tb, more, nil)
+}
+
+// StartVersionedS3 is StartS3 with a bucket that keeps old versions.
+func StartVersionedS3(tb testing.TB) *S3 {
+	tb.Helper()
+	s := startS3(tb, nil, []string{"--versioning-dir", tb.TempDir()})
+	c := s3.New(s3.Options{
+		BaseEndpoint: &s.Endpoint, Region: "us-east-1", UsePathStyle: true,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: s.AccessKey, SecretAccessKey: s.SecretKey}, nil
+		}),
+	})
+	_, err := c.PutBucketVersioning(tb.Context(), &s3.PutBucketVersioningInput{
+		Bucket:                  aws.String(Bucket),
+		VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func startS3(tb testing.TB, more, backend []string) *S3 {
 	tb.Helper()
 	if runtime.GOOS == "windows" {
 		tb.Skip("versitygw keeps its objects on POSIX file systems only")
@@ -56,7 +87,7 @@ func StartS3(tb testing.TB, more ...string) *S3 {
 		tb.Skipf("no S3 server: %v", err)
 	}
 	dir := tb.TempDir()
-	s := &S3{AccessKey: "flowtest", SecretKey: "flowtestsecret", Dir: filepath.Join(dir, "objects")}
+	s := &S3{AccessKey: "flowtest", SecretKey: "flowtestsecret", Dir: filepath.Join(dir, "objects"), backend: backend}
 	for _, d := range []string{filepath.Join(s.Dir, Bucket), filepath.Join(dir, "attributes")} {
 		if err := os.MkdirAll(d, 0o777); err != nil {
 			tb.Fatal(err)
@@ -86,7 +117,8 @@ func (s *S3) start(dir, binary string, more []string) error {
 	}
 	// Attributes go beside the objects: not every file system has its own.
 	args := append([]string{"--port", address, "--quiet", "--keep-alive"}, more...)
-	args = append(args, "posix", "--sidecar", filepath.Join(dir, "attributes"), s.Dir)
+	args = append(args, "posix", "--sidecar", filepath.Join(dir, "attributes"))
+	args = append(append(args, s.backend...), s.Dir)
 	s.log = new(bytes.Buffer)
 	s.cmd = exec.Command(binary, args...)
 	s.cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+s.AccessKey, "ROOT_SECRET_KEY="+s.SecretKey)
