@@ -1,0 +1,105 @@
+//go:build interop
+
+package interop
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// versions makes a project of which each commit has other data: one that only a
+// commit has, one with a tag, one of another branch, and the workspace's.
+const versions = `git config user.name u; git config user.email u@example.com
+version() { echo "$1" > f; mkdir -p d; echo "$1" > d/a; echo same > d/b; dvc add -q f d; git add -A; git commit -qm "$1"; }
+version commit; version tag; git tag v1
+git checkout -q -b other; version branch; git checkout -q -; version workspace; dvc checkout -q -f
+head -c 10 /dev/zero > ten; head -c 11 /dev/zero > eleven; mkdir ten.d; head -c 5 /dev/zero > ten.d/a; head -c 5 /dev/zero > ten.d/b
+dvc add -q ten eleven ten.d; git add -A; git commit -qm sizes`
+
+// historyFlags are those that say which revisions count.
+var historyFlags = []string{"", "--all-branches", "--all-tags", "--all-commits"}
+
+func flagName(flag string) string {
+	if flag == "" {
+		return "workspace"
+	}
+	return strings.TrimPrefix(flag, "--")
+}
+
+// sizeLimits are around the size of a file and of a directory.
+var sizeLimits = []string{"9", "10", "11"}
+
+// TestHistory compares what both tools push, fetch, find to be missing and keep
+// with the flags that take in other revisions, and with --max-size.
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	origin := newProject(t, "dvc")
+	origin.exec("dvc", "init", "-q").ok()
+	origin.script(versions)
+	var both []*project
+	for _, tool := range []string{"dvc", "flow"} {
+		p := origin.clone(tool)
+		p.script(fmt.Sprintf("git fetch -q '%s' '+refs/*:refs/*' --update-head-ok && git reset -q --hard && cp -r '%[1]s/.dvc/cache' full", origin.dir))
+		both = append(both, p)
+	}
+	step := func(t *testing.T, what, place string, prepare string, args ...string) {
+		t.Helper()
+		var left [2]string
+		for i, p := range both {
+			p := p.in(t)
+			p.script(prepare)
+			p.exec(p.tool, strings.Fields(strings.Join(args, " "))...).ok()
+			left[i] = p.objects(place)
+		}
+		diff(t, what+", DVC's - and flow's +", left[0], left[1])
+		if !strings.Contains(left[0], "/") {
+			t.Errorf("%s: there is nothing to compare", what)
+		}
+	}
+	const (
+		full  = "rm -rf .dvc/cache && cp -r full .dvc/cache; "
+		empty = "rm -rf .dvc/cache; "
+	)
+	for i, flag := range historyFlags {
+		t.Run("push "+flagName(flag), func(t *testing.T) {
+			step(t, "pushed", fmt.Sprintf("../store-%d", i), full+fmt.Sprintf("$TOOL remote add -q -f -d r ../store-%d", i), "push", flag)
+		})
+	}
+	for _, flag := range historyFlags {
+		name := flagName(flag)
+		t.Run("fetch "+name, func(t *testing.T) {
+			step(t, "fetched", ".dvc/cache", empty+"$TOOL remote add -q -f -d r ../store-3", "fetch", flag)
+		})
+		t.Run("status "+name, func(t *testing.T) {
+			texts := make([]string, 2)
+			for i, p := range both {
+				p := p.in(t)
+				p.script(full + "$TOOL remote add -q -f -d r ../store-0")
+				texts[i] = sortedJSON(t, p.exec(p.tool, strings.Fields("status -c --json "+flag)...).ok().out)
+			}
+			diff(t, "status -c, DVC's - and flow's +", texts[0], texts[1])
+		})
+		t.Run("gc "+name, func(t *testing.T) {
+			step(t, "kept", ".dvc/cache", full, "gc -w -f", flag)
+		})
+	}
+	for _, size := range sizeLimits {
+		t.Run("max-size "+size, func(t *testing.T) {
+			step(t, "fetched", ".dvc/cache", empty+"$TOOL remote add -q -f -d r ../store-3", "fetch --max-size", size)
+		})
+	}
+}
+
+// objects lists the objects of a cache or a remote, a path from the project.
+func (p *project) objects(place string) string {
+	p.t.Helper()
+	c := exec.Command("sh", "-c", "cd '"+filepath.Join(p.dir, filepath.FromSlash(place))+"' && find files -type f | sort")
+	out, err := c.Output()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(out)
+}
