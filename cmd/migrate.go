@@ -260,7 +260,7 @@ func (a *app) sendConverted(ctx context.Context, s *session, f *migrateFlags, m 
 			return nil, err
 		}
 		if m.Report().To == project.Native.Name {
-			o.packs = s.packs(!s.project.Config.Bool("flow", "packs", true))
+			o.packs = s.packs(name)
 		} else {
 			o.packs = nil
 		}

@@ -94,10 +94,7 @@ func (s *session) openRemote(name string, jobs, attempts int) (*openRemote, erro
 		return nil, fmt.Errorf("remote '%s': %w", r.Name, err)
 	}
 	if s.project.Format == project.Native {
-		o.packs = s.packs(!c.Bool("flow", "packs", true))
-		o.packs.Denied = func(err error) {
-			s.warn(fmt.Sprintf("the packs of remote '%s' are not seen, and what they hold counts as missing: %v", r.Name, err))
-		}
+		o.packs = s.packs(r.Name)
 	}
 	var bandwidth int64
 	if text, ok := c.Get("flow", "bandwidth"); ok {
@@ -111,9 +108,14 @@ func (s *session) openRemote(name string, jobs, attempts int) (*openRemote, erro
 	return o, nil
 }
 
-// packs keeps small objects on remotes together.
-func (s *session) packs(readOnly bool) *remote.Packs {
-	return &remote.Packs{Dir: filepath.Join(s.project.StateDir(), "packs"), ReadOnly: readOnly}
+// packs keeps small objects on a remote together.
+func (s *session) packs(name string) *remote.Packs {
+	return &remote.Packs{
+		Dir: filepath.Join(s.project.StateDir(), "packs"), ReadOnly: !s.project.Config.Bool("flow", "packs", true),
+		Denied: func(err error) {
+			s.warn(fmt.Sprintf("the packs of remote '%s' are not seen, and what they hold counts as missing: %v", name, err))
+		},
+	}
 }
 
 // smallTransfers is how many objects move at once to and from servers: each is

@@ -10,14 +10,20 @@ import (
 	"testing"
 )
 
-// versions makes a project of which each commit has other data: one that only a
+// versions make a project of which each commit has other data: one that only a
 // commit has, one with a tag, one of another branch, and the workspace's.
-const versions = `git config user.name u; git config user.email u@example.com
-version() { echo "$1" > f; mkdir -p d; echo "$1" > d/a; echo same > d/b; dvc add -q f d; git add -A; git commit -qm "$1"; }
-version commit; version tag; git tag v1
-git checkout -q -b other; version branch; git checkout -q -; version workspace; dvc checkout -q -f
-head -c 10 /dev/zero > ten; head -c 11 /dev/zero > eleven; mkdir ten.d; head -c 5 /dev/zero > ten.d/a; head -c 5 /dev/zero > ten.d/b
-dvc add -q ten eleven ten.d; git add -A; git commit -qm sizes`
+func versions() []string {
+	version := func(name string) string {
+		return fmt.Sprintf(`echo %[1]s > f; mkdir -p d; echo %[1]s > d/a; echo same > d/b; dvc add -q f d; git add -A; git commit -qm %[1]s`, name)
+	}
+	return []string{
+		"git config user.name u; git config user.email u@example.com",
+		version("commit"), version("tag"), "git tag v1; git checkout -q -b other", version("branch"),
+		"git checkout -q -; dvc checkout -q -f", version("workspace"),
+		`head -c 10 /dev/zero > ten; head -c 11 /dev/zero > eleven; mkdir ten.d; head -c 5 /dev/zero > ten.d/a; head -c 5 /dev/zero > ten.d/b
+dvc add -q ten eleven ten.d; git add -A; git commit -qm sizes`,
+	}
+}
 
 // historyFlags are those that say which revisions count.
 var historyFlags = []string{"", "--all-branches", "--all-tags", "--all-commits"}
@@ -38,7 +44,9 @@ func TestHistory(t *testing.T) {
 	t.Parallel()
 	origin := newProject(t, "dvc")
 	origin.exec("dvc", "init", "-q").ok()
-	origin.script(versions)
+	for _, text := range versions() {
+		origin.script(text)
+	}
 	var both []*project
 	for _, tool := range []string{"dvc", "flow"} {
 		p := origin.clone(tool)

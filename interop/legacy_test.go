@@ -25,7 +25,7 @@ printf 'one\r\ntwo\r\n' > f; : > empty; $DVC2 add -q d f empty
 cat > dvc.yaml <<'END'
 stages:
   copy:
-    cmd: cp f out && cat d/crlf d/s/lf > both && echo '{"n":1}' > m.json
+    cmd: cat f f > out && cat d/crlf d/s/lf > both && echo '{"n":1}' > m.json
     deps: [f, d]
     outs: [out, both]
     metrics: [{m.json: {cache: false}}]
@@ -44,10 +44,11 @@ func (p *project) withStore(other *project) {
 	p.exec("flow", "remote", "modify", "r", "url", filepath.Join(p.dir, "..", "store")).ok()
 }
 
-// stored lists what is on the project's remote.
+// stored lists what is on the project's remote, without the mark by which flow
+// tells pushes of a garbage collection.
 func (p *project) stored() string {
 	p.t.Helper()
-	c := exec.Command("sh", "-c", "cd ../store && find . -type f | sort")
+	c := exec.Command("sh", "-c", "cd ../store && find . -type f ! -path './.flow/*' | sort")
 	c.Dir = p.dir
 	out, err := c.Output()
 	if err != nil {
@@ -87,7 +88,6 @@ func TestLegacy(t *testing.T) {
 		t.Helper()
 		diff(t, name+": status -c", sortedJSON(t, d.exec("dvc", "status", "-c", "--json").ok().out), sortedJSON(t, f.exec("flow", "status", "-c", "--json").ok().out))
 	}
-	cloud("nothing here")
 	step("fetch", "fetch")
 	step("pull", "pull")
 	diff(t, "pulled", "one\r\ntwo\r\n", f.read("f"))

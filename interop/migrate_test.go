@@ -41,7 +41,7 @@ func TestMigrated(t *testing.T) {
 		was := p.read("dvc.lock") + p.read("data.dvc") + p.read(".flow/config")
 		p.exec("flow", "migrate").ok()
 		upToDateInBoth(t, p)
-		if out := p.exec("dvc", "push", "--run-cache").ok().out; !strings.Contains(out, "Everything is up to date.") {
+		if out := p.exec("dvc", "push").ok().out; !strings.Contains(out, "Everything is up to date.") {
 			t.Errorf("dvc push:\n%s", out)
 		}
 		q := p.clone("dvc")
@@ -49,7 +49,7 @@ func TestMigrated(t *testing.T) {
 		upToDateInBoth(t, q)
 		lock := q.read("dvc.lock")
 		q.script("rm -r dvc.lock model prepped")
-		if ran := q.exec("dvc", "repro").ok().ran(); len(ran) > 0 || q.read("model") != "1\n2\n" {
+		if ran := q.exec("dvc", "repro", "--pull").ok().ran(); len(ran) > 0 || q.read("model") != "1\n2\n" {
 			t.Errorf("DVC ran %q", ran)
 		}
 		diff(t, "dvc.lock as DVC writes it", lock, q.read("dvc.lock"))

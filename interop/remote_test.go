@@ -89,7 +89,7 @@ func (p *project) script(text string) {
 // cache.
 func (p *project) clone(tool string) *project {
 	p.t.Helper()
-	p.script("git add -A && git -c user.name=u -c user.email=u@example.com commit -qm all")
+	p.script("git add -A && { git diff --cached --quiet || git -c user.name=u -c user.email=u@example.com commit -qm all; }")
 	c := newProject(p.t, tool)
 	c.env = slices.DeleteFunc(c.env, func(kv string) bool {
 		return strings.HasPrefix(kv, "AWS_") || strings.HasPrefix(kv, "REQUESTS_CA_BUNDLE=")
