@@ -54,9 +54,9 @@ func TestKilledServerTransfers(t *testing.T) {
 		large  int64 // bytes of a file that is sent in parts, 0 for none
 		share  int
 	}{
-		// Those in parts take long and are a tenth.
-		{"native", cache.BLAKE3, 0, (kills + 1) / 2 * 9 / 10}, {"dvc", cache.MD5, 0, kills / 2 * 9 / 10},
-		{"native", cache.BLAKE3, 40 << 20, max(kills/20, 1)}, {"dvc", cache.MD5, 40 << 20, max(kills/20, 1)},
+		// Those in parts take long and are a twentieth.
+		{"native", cache.BLAKE3, 0, (kills + 1) / 2 * 19 / 20}, {"dvc", cache.MD5, 0, kills / 2 * 19 / 20},
+		{"native", cache.BLAKE3, 40 << 20, max(kills/40, 1)}, {"dvc", cache.MD5, 40 << 20, max(kills/40, 1)},
 	} {
 		t.Run(fmt.Sprintf("%s/%d", c.format, c.large), func(t *testing.T) {
 			k := &serverKill{T: t, server: server, format: c.format, hash: c.hash, home: t.TempDir(), prefixes: i * 1000}
