@@ -195,12 +195,13 @@ func TestImportPull(t *testing.T) {
 			// What DVC imported relative to the clone is not there.
 			q.script("ln -s " + p.outside + " ../outside")
 			if by[1] == "dvc" {
-				// DVC breaks on directories of which only the version was imported.
-				q.script("rm laterdir.dvc")
+				// DVC 3.67.1 fails an assertion of its own on directories of which only
+				// the version was imported when it pulls them together with others.
+				q.script("rm later.dvc laterdir.dvc")
 			}
 			q.exec(by[1], "pull").ok()
 			for _, im := range imports {
-				if by[1] == "dvc" && im.out == "laterdir" {
+				if by[1] == "dvc" && (im.out == "later" || im.out == "laterdir") {
 					continue
 				}
 				if strings.HasPrefix(im.out, "later") {
@@ -213,7 +214,7 @@ func TestImportPull(t *testing.T) {
 					t.Errorf("%s: %s%s", im.args, diff.out, diff.err)
 				}
 			}
-			if out := q.exec("git", "status", "--porcelain", "--", "*.dvc", ":!laterdir.dvc").ok().out; out != "" {
+			if out := q.exec("git", "status", "--porcelain", "--", "*.dvc", ":!later.dvc", ":!laterdir.dvc").ok().out; out != "" {
 				t.Errorf("%s changed %s", by[1], out)
 			}
 		})
