@@ -3,9 +3,11 @@
 package interop
 
 import (
+	"crypto/md5"
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -35,11 +37,19 @@ func flagName(flag string) string {
 	return strings.TrimPrefix(flag, "--")
 }
 
+// versionFlags are the flags that take in each version.
+var versionFlags = map[string][]string{
+	"commit": {"--all-commits"}, "tag": {"--all-tags", "--all-commits"},
+	"branch": {"--all-branches", "--all-commits"}, "workspace": historyFlags,
+}
+
 // sizeLimits are around the size of a file and of a directory.
 var sizeLimits = []string{"9", "10", "11"}
 
-// TestHistory compares what both tools push, fetch, find to be missing and keep
-// with the flags that take in other revisions, and with --max-size.
+// TestHistory has both tools push, fetch, compare and keep with the flags that take
+// in other revisions, and with --max-size. What DVC moves flow moves too, and flow
+// just what the revisions name: of an output that has other content in another
+// revision, DVC moves one version only.
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	origin := newProject(t, "dvc")
@@ -50,21 +60,31 @@ func TestHistory(t *testing.T) {
 	var both []*project
 	for _, tool := range []string{"dvc", "flow"} {
 		p := origin.clone(tool)
-		p.script(fmt.Sprintf("git fetch -q '%s' '+refs/*:refs/*' --update-head-ok && git reset -q --hard && cp -r '%[1]s/.dvc/cache' full", origin.dir))
+		p.script(fmt.Sprintf("git fetch -q '%s' '+refs/*:refs/*' --update-head-ok && git reset -q --hard && cp -r '%[1]s/.dvc/cache' full && cp -r full ../all", origin.dir))
 		both = append(both, p)
 	}
-	step := func(t *testing.T, what, place string, prepare string, args ...string) {
+	step := func(t *testing.T, what, place, flag string, prepare string, args ...string) {
 		t.Helper()
-		var left [2]string
+		var left [2][]string
 		for i, p := range both {
 			p := p.in(t)
 			p.script(prepare)
 			p.exec(p.tool, strings.Fields(strings.Join(args, " "))...).ok()
-			left[i] = p.objects(place)
+			left[i] = strings.Fields(p.objects(place))
 		}
-		diff(t, what+", DVC's - and flow's +", left[0], left[1])
-		if !strings.Contains(left[0], "/") {
+		for _, name := range left[0] {
+			if !slices.Contains(left[1], name) {
+				t.Errorf("%s by DVC and not by flow: %s", what, name)
+			}
+		}
+		if len(left[0]) == 0 {
 			t.Errorf("%s: there is nothing to compare", what)
+		}
+		for version, flags := range versionFlags {
+			d := fmt.Sprintf("%x", md5.Sum([]byte(version+"\n")))
+			if want, got := slices.Contains(flags, flag), slices.Contains(left[1], "files/md5/"+d[:2]+"/"+d[2:]); want != got {
+				t.Errorf("%s by flow: the file of the %s: %t, want %t", what, version, got, want)
+			}
 		}
 	}
 	const (
@@ -73,13 +93,13 @@ func TestHistory(t *testing.T) {
 	)
 	for i, flag := range historyFlags {
 		t.Run("push "+flagName(flag), func(t *testing.T) {
-			step(t, "pushed", fmt.Sprintf("../store-%d", i), full+fmt.Sprintf("$TOOL remote add -q -f -d r ../store-%d", i), "push", flag)
+			step(t, "pushed", fmt.Sprintf("../store-%d", i), flag, full+fmt.Sprintf("$TOOL remote add -q -f -d r ../store-%d", i), "push", flag)
 		})
 	}
 	for _, flag := range historyFlags {
 		name := flagName(flag)
 		t.Run("fetch "+name, func(t *testing.T) {
-			step(t, "fetched", ".dvc/cache", empty+"$TOOL remote add -q -f -d r ../store-3", "fetch", flag)
+			step(t, "fetched", ".dvc/cache", flag, empty+"$TOOL remote add -q -f -d r ../all", "fetch", flag)
 		})
 		t.Run("status "+name, func(t *testing.T) {
 			texts := make([]string, 2)
@@ -88,15 +108,29 @@ func TestHistory(t *testing.T) {
 				p.script(full + "$TOOL remote add -q -f -d r ../store-0")
 				texts[i] = sortedJSON(t, p.exec(p.tool, strings.Fields("status -c --json "+flag)...).ok().out)
 			}
-			diff(t, "status -c, DVC's - and flow's +", texts[0], texts[1])
+			if flag == "" {
+				diff(t, "status -c, DVC's - and flow's +", texts[0], texts[1])
+			}
+			for line := range strings.Lines(texts[0]) {
+				if line = strings.TrimRight(line, ",\n"); !strings.Contains(texts[1], line) {
+					t.Errorf("DVC tells and flow does not: %s", line)
+				}
+			}
 		})
 		t.Run("gc "+name, func(t *testing.T) {
-			step(t, "kept", ".dvc/cache", full, "gc -w -f", flag)
+			step(t, "kept", ".dvc/cache", flag, full, "gc -w -f", flag)
 		})
 	}
 	for _, size := range sizeLimits {
 		t.Run("max-size "+size, func(t *testing.T) {
-			step(t, "fetched", ".dvc/cache", empty+"$TOOL remote add -q -f -d r ../store-3", "fetch --max-size", size)
+			var left [2]string
+			for i, p := range both {
+				p := p.in(t)
+				p.script(empty + "$TOOL remote add -q -f -d r ../all")
+				p.exec(p.tool, "fetch", "--max-size", size).ok()
+				left[i] = p.objects(".dvc/cache")
+			}
+			diff(t, "fetched, DVC's - and flow's +", left[0], left[1])
 		})
 	}
 }
