@@ -48,7 +48,7 @@ func (f *transferFlags) addMore(c *cobra.Command, runCache string) {
 	fl.BoolVar(&f.runCache, "run-cache", false, runCache)
 	fl.BoolVar(&f.noRunCache, "no-run-cache", false, "leave out records of results")
 	c.MarkFlagsMutuallyExclusive("run-cache", "no-run-cache")
-	fl.StringVar(&f.maxSize, "max-size", "", "leave out outputs larger than `size`, in bytes or such as 10M")
+	fl.StringVar(&f.maxSize, "max-size", "", "only outputs smaller than `size`, in bytes or such as 10M")
 }
 
 func (f *transferFlags) check() error {
@@ -117,7 +117,7 @@ func (f *transferFlags) filter(sel *transferSelection) error {
 	}
 	var kept []engine.Recorded
 	for _, r := range sel.outs {
-		if r.Entry.Size <= most {
+		if r.Entry.Size < most { // as DVC has it
 			kept = append(kept, r)
 		}
 	}

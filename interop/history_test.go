@@ -6,7 +6,6 @@ import (
 	"crypto/md5"
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -138,7 +137,7 @@ func TestHistory(t *testing.T) {
 // objects lists the objects of a cache or a remote, a path from the project.
 func (p *project) objects(place string) string {
 	p.t.Helper()
-	c := exec.Command("sh", "-c", "cd '"+filepath.Join(p.dir, filepath.FromSlash(place))+"' && find files -type f | sort")
+	c := exec.Command("sh", "-c", "cd '"+p.dir+"' && mkdir -p "+place+"/files && cd "+place+" && find files -type f | sort")
 	out, err := c.Output()
 	if err != nil {
 		p.t.Fatal(err)
