@@ -47,6 +47,15 @@ func HashByName(name string) (*Hash, error) {
 	return nil, fmt.Errorf("unknown hash %q", name)
 }
 
+// RecordedHash returns the algorithm of an entry of a lock or .dvc file by the name
+// that the entry gives: those of DVC 2.x give none and are of MD5Text.
+func RecordedHash(name string) (*Hash, error) {
+	if name == "" {
+		return MD5Text, nil
+	}
+	return HashByName(name)
+}
+
 // dirSuffix marks the digest of a directory manifest, in DVC's way.
 const dirSuffix = ".dir"
 

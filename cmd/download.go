@@ -21,16 +21,13 @@ import (
 // nothing is, or, with replace, what is replaced. All of it comes, or nothing.
 func (r *repository) download(ctx context.Context, dest string, replace bool, progress func(remote.Progress)) (remote.Result, error) {
 	var res remote.Result
-	if err := os.MkdirAll(filepath.Dir(dest), 0o777); err != nil {
-		return res, fmt.Errorf("make directory: %w", err)
-	}
 	// On dest's file system, so that what has come can be given its name.
-	stage, err := os.MkdirTemp(filepath.Dir(dest), ".flow-get-")
+	stage, err := newStaging(filepath.Dir(dest))
 	if err != nil {
-		return res, fmt.Errorf("make directory: %w", err)
+		return res, err
 	}
-	defer os.RemoveAll(stage) //nolint:errcheck // a leftover does no harm
-	place := filepath.Join(stage, "data")
+	defer stage.remove()
+	place := stage.place
 	outs := r.outputs()
 	if res, err = r.fetch(ctx, outs, progress); err != nil {
 		return res, err
@@ -43,16 +40,49 @@ func (r *repository) download(ctx context.Context, dest string, replace bool, pr
 	if err := r.copyFiles(ctx, outs, place); err != nil {
 		return res, err
 	}
+	return res, stage.take(dest, replace)
+}
+
+// staging is a temporary directory for data that comes and has no name yet.
+type staging struct {
+	dir string
+	// place is where the data goes; nothing is there at first.
+	place string
+}
+
+// newStaging makes one in dir, which is made if need be.
+func newStaging(dir string) (*staging, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, fmt.Errorf("make directory: %w", err)
+	}
+	temp, err := os.MkdirTemp(dir, ".flow-import-")
+	if err != nil {
+		return nil, fmt.Errorf("make directory: %w", err)
+	}
+	return &staging{temp, filepath.Join(temp, "data")}, nil
+}
+
+// take gives the data the name dest. With replace what has the name is set aside
+// for it, and comes back if that fails.
+func (g *staging) take(dest string, replace bool) error {
+	aside := filepath.Join(g.dir, "replaced")
 	if replace {
-		if err := os.RemoveAll(dest); err != nil {
-			return res, fmt.Errorf("replace '%s': %w", dest, err)
+		if err := atomicfile.Rename(dest, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("replace '%s': %w", dest, err)
 		}
 	}
-	if err := atomicfile.Rename(place, dest); err != nil {
-		return res, fmt.Errorf("write '%s': %w", dest, err)
+	if err := atomicfile.Rename(g.place, dest); err != nil {
+		err = fmt.Errorf("write '%s': %w", dest, err)
+		if _, there := os.Lstat(aside); there == nil {
+			err = errors.Join(err, atomicfile.Rename(aside, dest))
+		}
+		return err
 	}
-	return res, nil
+	return nil
 }
+
+// remove removes what is left. What cannot be removed does no harm.
+func (g *staging) remove() { _ = os.RemoveAll(g.dir) }
 
 // checkout makes an output, or the part of it that is asked for, at or below
 // place.

@@ -275,12 +275,9 @@ func runsDir(p *project.Project) string { return filepath.Join(p.CacheDir(), "ru
 
 // entryOf reads a recorded entry in the cache's terms.
 func entryOf(le *lock.Entry) (cache.Entry, error) {
-	h := cache.MD5Text
-	if le.Hash != "" {
-		var err error
-		if h, err = cache.HashByName(le.Hash); err != nil {
-			return cache.Entry{}, err
-		}
+	h, err := cache.RecordedHash(le.Hash)
+	if err != nil {
+		return cache.Entry{}, err
 	}
 	d, err := cache.ParseDigest(h, le.Digest)
 	return cache.Entry{Digest: d, Size: max(le.Size, 0), Files: int(max(le.Files, 0)), Exec: le.Exec}, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -174,13 +175,9 @@ var repoKeys = []string{"url", "rev", "rev_lock", "config", "remote"}
 func withItem(m *yaml12.Map, key string, value any) *yaml12.Map {
 	out := &yaml12.Map{}
 	if m != nil {
-		for _, it := range m.Items {
-			if it.Key != key {
-				out.Items = append(out.Items, it)
-			}
-		}
+		out.Items = slices.Clone(m.Items)
 	}
-	out.Items = append(out.Items, yaml12.Item{Key: key, Value: value})
+	out.Set(key, value)
 	if _, ok := out.Get("url"); !ok {
 		return out
 	}
@@ -195,23 +192,17 @@ func withItem(m *yaml12.Map, key string, value any) *yaml12.Map {
 
 // importOf is the dependency of an import, nil if a stage is none.
 func importOf(st *pipeline.Stage) *lock.DataEntry {
-	if !st.IsData() || len(st.Data.Deps) != 1 || len(st.Data.Outs) != 1 {
+	if !st.IsData() {
 		return nil
 	}
-	return &st.Data.Deps[0]
+	return st.Data.Source()
 }
 
 // unlocked is the dependency without its rev_lock: what the import follows.
 func unlocked(dep lock.DataEntry, rev string) lock.DataEntry {
-	repo := &yaml12.Map{}
-	for _, it := range dep.Repo.Items {
-		if it.Key != "rev_lock" {
-			repo.Items = append(repo.Items, it)
-		}
-	}
-	dep.Repo = repo
+	dep.Repo = dep.Repo.Without("rev_lock")
 	if rev != "" {
-		dep.Repo = withItem(repo, "rev", rev)
+		dep.Repo = withItem(dep.Repo, "rev", rev)
 	}
 	return dep
 }

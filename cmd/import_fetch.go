@@ -114,15 +114,12 @@ func (s *session) fetchFromSource(ctx context.Context, r engine.Recorded, progre
 
 // keep stores what bring puts at a temporary place, if it is what is recorded.
 func (s *session) keep(ctx context.Context, r engine.Recorded, bring func(place string) (remote.Result, error)) (remote.Result, error) {
-	if err := os.MkdirAll(s.project.TempDir(), 0o777); err != nil {
-		return remote.Result{}, fmt.Errorf("make directory: %w", err)
-	}
-	temp, err := os.MkdirTemp(s.project.TempDir(), ".flow-import-")
+	stage, err := newStaging(s.project.TempDir())
 	if err != nil {
-		return remote.Result{}, fmt.Errorf("make directory: %w", err)
+		return remote.Result{}, err
 	}
-	defer os.RemoveAll(temp) //nolint:errcheck // a leftover does no harm
-	place := filepath.Join(temp, "data")
+	defer stage.remove()
+	place := stage.place
 	res, err := bring(place)
 	if err != nil {
 		return res, err
@@ -210,15 +207,15 @@ func (a *app) pullOneUnrecorded(ctx context.Context, s *session, st *pipeline.St
 		if _, tagged := now.Tag(); (tagged || now.Digest != "") && !sameSource(dep, &now) {
 			return &hinted{fmt.Errorf("'%s' has another version by now than the recorded one", dep.Path), "`flow update` imports the new version"}
 		}
-		temp, err := os.MkdirTemp(filepath.Dir(dest), ".flow-import-")
+		stage, err := newStaging(filepath.Dir(dest))
 		if err != nil {
-			return fmt.Errorf("make directory: %w", err)
-		}
-		defer os.RemoveAll(temp) //nolint:errcheck // a leftover does no harm
-		if err := from.fetch(ctx, filepath.Join(temp, "data"), p.add); err != nil {
 			return err
 		}
-		if err := replaceWith(filepath.Join(temp, "data"), dest); err != nil {
+		defer stage.remove()
+		if err := from.fetch(ctx, stage.place, p.add); err != nil {
+			return err
+		}
+		if err := stage.take(dest, false); err != nil {
 			return err
 		}
 	}

@@ -297,46 +297,39 @@ func (o *storeSource) fetch(ctx context.Context, to string, progress func(remote
 	return g.Wait()
 }
 
-// copyTries is how often a copy is gone on with without a byte having come.
-const copyTries = 5
-
-// copy brings one object. One that was cut off is gone on with where it stopped.
+// copy brings one object. One that was cut off is gone on with where it stopped,
+// by the store.
 func (o *storeSource) copy(ctx context.Context, info remote.Info, to string, progress func(remote.Progress)) error {
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	var have int64
-	for failures := 0; have < info.Size; {
-		n, err := o.copyRest(ctx, info, have, out)
-		have += n
-		progress(remote.Progress{Bytes: n})
-		if n > 0 {
-			failures = 0
-		}
-		if err != nil && have < info.Size {
-			if failures++; failures > copyTries || ctx.Err() != nil || remote.KindOf(err) == remote.NotFound {
-				return err
-			}
-		}
+	body, err := o.store.Get(ctx, info.Name, remote.Range{})
+	if err != nil {
+		return err
+	}
+	defer body.Close() //nolint:errcheck // opened for reading
+	// A byte more than there should be tells that it is another object.
+	n, err := io.Copy(out, io.TeeReader(io.LimitReader(body, info.Size+1), tally(func(n int) { progress(remote.Progress{Bytes: int64(n)}) })))
+	if err != nil {
+		return err
 	}
 	now, err := o.store.Stat(ctx, info.Name)
 	if err != nil {
 		return err
 	}
-	if now.Size != info.Size || now.Tag != info.Tag {
+	if n != info.Size || now.Size != info.Size || now.Tag != info.Tag {
 		return &hinted{fmt.Errorf("object '%s' was replaced while it was downloaded", info.Name), "try again"}
 	}
 	progress(remote.Progress{Objects: 1})
 	return out.Close()
 }
 
-func (o *storeSource) copyRest(ctx context.Context, info remote.Info, from int64, out io.Writer) (int64, error) {
-	body, err := o.store.Get(ctx, info.Name, remote.Range{Offset: from, Length: info.Size - from})
-	if err != nil {
-		return 0, err
-	}
-	defer body.Close() //nolint:errcheck // opened for reading
-	return io.Copy(out, io.LimitReader(body, info.Size-from))
+// tally is a writer that tells how much was written.
+type tally func(n int)
+
+func (t tally) Write(p []byte) (int, error) {
+	t(len(p))
+	return len(p), nil
 }

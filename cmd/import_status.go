@@ -18,7 +18,7 @@ import (
 // one; and those URLs and paths whose imports are not frozen. What cannot be
 // looked at is warned of.
 func (a *app) compareSources(ctx context.Context, s *session, list []engine.StageStatus, updates bool) error {
-	commits := map[repositoryRef]func() (string, error){}
+	commits := map[repositoryRef]askedCommit{}
 	for i := range list {
 		st := s.set.Stages[list[i].Index]
 		dep := importOf(st)
@@ -46,9 +46,15 @@ func (a *app) compareSources(ctx context.Context, s *session, list []engine.Stag
 	return nil
 }
 
+// askedCommit is the answer of a repository.
+type askedCommit struct {
+	commit string
+	err    error
+}
+
 // repositoryChange compares the recorded commit with that of the revision that is
 // followed. Each repository is asked once.
-func (s *session) repositoryChange(ctx context.Context, st *pipeline.Stage, dep *lock.DataEntry, commits map[repositoryRef]func() (string, error)) (*engine.Reason, error) {
+func (s *session) repositoryChange(ctx context.Context, st *pipeline.Stage, dep *lock.DataEntry, commits map[repositoryRef]askedCommit) (*engine.Reason, error) {
 	locked, _ := dep.Repo.Get("rev_lock")
 	old, _ := locked.(string)
 	if old == "" {
@@ -60,19 +66,17 @@ func (s *session) repositoryChange(ctx context.Context, st *pipeline.Stage, dep 
 		return nil, err
 	}
 	key := repositoryRef{url: ref.url, rev: ref.rev}
-	ask := commits[key]
-	if ask == nil {
-		commit, err := currentCommit(ctx, ref)
-		ask = func() (string, error) { return commit, err }
-		commits[key] = ask
+	asked, ok := commits[key]
+	if !ok {
+		asked.commit, asked.err = currentCommit(ctx, ref)
+		commits[key] = asked
 	}
-	commit, err := ask()
-	if err != nil || commit == old {
-		return nil, err
+	if asked.err != nil || asked.commit == old {
+		return nil, asked.err
 	}
 	url, _ := dep.Repo.Get("url")
 	return &engine.Reason{
-		Aspect: engine.AspectDep, Path: fmt.Sprintf("%s (%s)", dep.Path, url), Change: engine.ChangeUpdate, Old: old, New: commit,
+		Aspect: engine.AspectDep, Path: fmt.Sprintf("%s (%s)", dep.Path, url), Change: engine.ChangeUpdate, Old: old, New: asked.commit,
 	}, nil
 }
 

@@ -50,11 +50,17 @@ remote://NAME/PATH with the settings of the project's remote.`,
 	fl := c.Flags()
 	fl.BoolVarP(&f.force, "force", "f", false, "replace what is there")
 	fl.BoolVar(&f.noDownload, "no-download", false, "only record the source and its version: 'flow update' or 'flow pull' brings the data")
+	f.where(c)
+	return c
+}
+
+// where adds the flags that say where data from a URL goes.
+func (f *importFlags) where(c *cobra.Command) {
+	fl := c.Flags()
 	fl.BoolVar(&f.toCloud, "to-remote", false, "send the data to the remote and not to the workspace: 'flow pull' brings it")
 	fl.StringVarP(&f.remote, "remote", "r", "", "with --to-remote, the remote to use instead of the default `name`")
 	fl.IntVarP(&f.jobs, "jobs", "j", 0, "objects at once (default 64 for S3, else 4 for each processor)")
 	c.MarkFlagsMutuallyExclusive("no-download", "to-remote")
-	return c
 }
 
 func (f *importFlags) check() error {
@@ -165,16 +171,12 @@ func (im *importing) bring(ctx context.Context, now lock.DataEntry) error {
 		req.Content = new(cache.Entry)
 		return im.record(ctx, req)
 	}
-	dir := filepath.Dir(im.dest)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return fmt.Errorf("make directory: %w", err)
-	}
-	stage, err := os.MkdirTemp(dir, ".flow-import-")
+	stage, err := newStaging(filepath.Dir(im.dest))
 	if err != nil {
-		return fmt.Errorf("make directory: %w", err)
+		return err
 	}
-	defer os.RemoveAll(stage) //nolint:errcheck // a leftover does no harm
-	place := filepath.Join(stage, "data")
+	defer stage.remove()
+	place := stage.place
 	p := im.a.progress("Importing", "Imported")
 	err = im.from.fetch(ctx, place, p.add)
 	p.close()
@@ -193,7 +195,7 @@ func (im *importing) bring(ctx context.Context, now lock.DataEntry) error {
 	}
 	switch {
 	case im.flags.toCloud:
-		if req.Content, err = im.send(ctx, place, stage); err != nil {
+		if req.Content, err = im.send(ctx, stage); err != nil {
 			return err
 		}
 	case im.flags.noDownload:
@@ -209,22 +211,11 @@ func (im *importing) bring(ctx context.Context, now lock.DataEntry) error {
 		}
 		req.Source, req.Content = e, new(cache.Entry)
 	default:
-		if err := replaceWith(place, im.dest); err != nil {
+		if err := stage.take(im.dest, true); err != nil {
 			return err
 		}
 	}
 	return im.record(ctx, req)
-}
-
-// replaceWith gives what lies at from the name to.
-func replaceWith(from, to string) error {
-	if err := os.RemoveAll(to); err != nil {
-		return fmt.Errorf("replace '%s': %w", to, err)
-	}
-	if err := os.Rename(from, to); err != nil {
-		return fmt.Errorf("write '%s': %w", to, err)
-	}
-	return nil
 }
 
 func (im *importing) record(ctx context.Context, req engine.ImportRequest) error {
@@ -233,13 +224,13 @@ func (im *importing) record(ctx context.Context, req engine.ImportRequest) error
 }
 
 // send puts the data onto the remote, by way of a store in a temporary directory.
-func (im *importing) send(ctx context.Context, place, temp string) (*cache.Entry, error) {
+func (im *importing) send(ctx context.Context, stage *staging) (*cache.Entry, error) {
 	h := im.s.project.Format.Hash
-	store, err := cache.Open(cache.Options{Dir: filepath.Join(temp, "cache"), Hash: h, Temp: filepath.Join(temp, "tmp"), Links: []cache.LinkType{cache.Hardlink}})
+	store, err := cache.Open(cache.Options{Dir: filepath.Join(stage.dir, "cache"), Hash: h, Temp: filepath.Join(stage.dir, "tmp"), Links: []cache.LinkType{cache.Hardlink}})
 	if err != nil {
 		return nil, err
 	}
-	entry, _, err := store.Add(ctx, &cache.Scanner{Hash: h}, place, cache.SaveOptions{})
+	entry, _, err := store.Add(ctx, &cache.Scanner{Hash: h}, stage.place, cache.SaveOptions{})
 	if err != nil {
 		return nil, err
 	}

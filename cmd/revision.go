@@ -127,11 +127,8 @@ func (r *revision) index(read func(rel string) ([]byte, error)) {
 				if e.Path != o.Def {
 					continue
 				}
-				h := cache.MD5Text // DVC 2.x names no algorithm
-				if e.Hash != "" {
-					h, _ = cache.HashByName(e.Hash)
-				}
-				if h == nil {
+				h, err := cache.RecordedHash(e.Hash)
+				if err != nil {
 					continue
 				}
 				if d, err := cache.ParseDigest(h, e.Digest); err == nil {

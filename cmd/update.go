@@ -41,10 +41,7 @@ stored nowhere is not replaced without --force.`,
 	fl.BoolVarP(&f.recursive, "recursive", "R", false, "all imports below the target directories")
 	fl.BoolVarP(&f.force, "force", "f", false, "replace data with changes that are stored nowhere")
 	fl.BoolVar(&f.noDownload, "no-download", false, "only record the new version: 'flow pull' brings the data")
-	fl.BoolVar(&f.toCloud, "to-remote", false, "send the data to the remote and not to the workspace: 'flow pull' brings it")
-	fl.StringVarP(&f.remote, "remote", "r", "", "with --to-remote, the remote to use instead of the default `name`")
-	fl.IntVarP(&f.jobs, "jobs", "j", 0, "objects at once (default 64 for S3, else 4 for each processor)")
-	c.MarkFlagsMutuallyExclusive("no-download", "to-remote")
+	f.where(c)
 	return c
 }
 
@@ -174,16 +171,23 @@ func (f *updateFlags) forget(dest string) error {
 // sourceOf opens the source of an import from a URL or path.
 func (s *session) sourceOf(st *pipeline.Stage) (importSource, error) {
 	dep := importOf(st)
-	h := s.project.Format.Hash
-	if dep.Hash == "" && dep.Digest != "" {
-		h = cache.MD5Text
-	} else if found, err := cache.HashByName(dep.Hash); err == nil {
-		h = found
+	h, err := s.recordedHash(&dep.Entry)
+	if err != nil {
+		return nil, err
 	}
 	if v, ok := dep.Extra.Get("fs_config"); ok && v != nil {
 		return nil, fmt.Errorf("the import of '%s' has settings for its source (fs_config): flow does not know these", dep.Path)
 	}
 	return s.openSource(dep.Path, s.project.Abs(st.Wdir), h)
+}
+
+// recordedHash is the algorithm of an entry, the project's of one that names
+// neither it nor a digest.
+func (s *session) recordedHash(e *lock.Entry) (*cache.Hash, error) {
+	if e.Digest == "" && e.Hash == "" {
+		return s.project.Format.Hash, nil
+	}
+	return cache.RecordedHash(e.Hash)
 }
 
 // sameSource reports whether a source is known to be as it was recorded.
@@ -214,9 +218,9 @@ func (s *session) imported(ctx context.Context, st *pipeline.Stage) (importState
 		return importAbsent, nil //nolint:nilerr // it cannot be lost
 	}
 	e := &st.Data.Outs[0].Entry
-	h := s.project.Format.Hash
-	if e.Hash == "" && e.Digest != "" {
-		h = cache.MD5Text
+	h, err := s.recordedHash(e)
+	if err != nil {
+		return importEdited, err
 	}
 	entry, _, err := s.engine.Scan(ctx, filepath.ToSlash(rel), h)
 	if err != nil {

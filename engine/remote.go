@@ -73,20 +73,12 @@ func (e *Engine) Recorded(req CheckoutRequest, uncached bool) ([]Recorded, error
 func (e *Engine) recordedAs(n *node, o pipeline.Output, entry cache.Entry) Recorded {
 	r := Recorded{Stage: n.name, Path: o.Path, Entry: entry, Remote: o.Remote, Cache: o.Cache, Push: o.Push}
 	if n.IsData() {
-		r.Source, r.Wdir = importSource(n.Data), n.Wdir
+		r.Source, r.Wdir = n.Data.Source(), n.Wdir
 	}
 	if now, le, err := e.entryOf(n, o); err == nil && now.Digest == entry.Digest {
 		r.locate(le)
 	}
 	return r
-}
-
-// importSource is the dependency of an import, nil for other data.
-func importSource(d *lock.DataFile) *lock.DataEntry {
-	if len(d.Deps) != 1 || len(d.Outs) != 1 {
-		return nil
-	}
-	return &d.Deps[0]
 }
 
 // locate takes over what an entry says of a cloud-versioned remote.
@@ -145,7 +137,7 @@ func (e *Engine) RecordedAt(file string, data []byte) ([]Recorded, error) {
 				r := Recorded{
 					Stage: file, Path: path.Join(dir, d.Wdir, o.Path), Entry: entry,
 					Remote: o.Remote, Cache: o.Cache, Push: o.Push,
-					Source: importSource(d), Wdir: path.Join(dir, d.Wdir),
+					Source: d.Source(), Wdir: path.Join(dir, d.Wdir),
 				}
 				r.locate(&o.Entry)
 				list = append(list, r)

@@ -226,12 +226,9 @@ func (e *Engine) cacheEntry(rec *lock.Entry) (cache.Entry, error) {
 	if rec == nil || rec.Digest == "" {
 		return cache.Entry{}, nil
 	}
-	h := cache.MD5Text
-	if rec.Hash != "" {
-		var err error
-		if h, err = cache.HashByName(rec.Hash); err != nil {
-			return cache.Entry{}, fmt.Errorf("recorded entry of '%s': %w", rec.Path, err)
-		}
+	h, err := cache.RecordedHash(rec.Hash)
+	if err != nil {
+		return cache.Entry{}, fmt.Errorf("recorded entry of '%s': %w", rec.Path, err)
 	}
 	d, err := cache.ParseDigest(h, rec.Digest)
 	if err != nil {

@@ -143,12 +143,9 @@ func (m *Migration) old(at place, e *lock.Entry) (cache.Entry, error) {
 	if e.Digest == "" {
 		return cache.Entry{}, nil
 	}
-	h := cache.MD5Text
-	if e.Hash != "" {
-		var err error
-		if h, err = cache.HashByName(e.Hash); err != nil {
-			return cache.Entry{}, fmt.Errorf("'%s': entry '%s': %w", at.file, e.Path, err)
-		}
+	h, err := cache.RecordedHash(e.Hash)
+	if err != nil {
+		return cache.Entry{}, fmt.Errorf("'%s': entry '%s': %w", at.file, e.Path, err)
 	}
 	if h == m.o.To.Hash {
 		return cache.Entry{}, nil

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/flowrepro/flow/cache"
 )
@@ -70,29 +72,17 @@ func (m *Migration) objects(ctx context.Context) error {
 
 // parallel calls fn for 0 to n-1; the first error ends it.
 func (m *Migration) parallel(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
-	workers := m.o.Workers
-	if workers == 0 {
-		workers = runtime.NumCPU()
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(workers, n) {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				if err := fn(ctx, i); err != nil {
-					cancel(err)
-				}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(cmp.Or(m.o.Workers, runtime.NumCPU()))
+	for i := range n {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
 			}
+			return fn(ctx, i)
 		})
 	}
-	wg.Wait()
-	return context.Cause(ctx)
+	return g.Wait()
 }
 
 // manifests rewrites the manifests of all directories in the cache whose members

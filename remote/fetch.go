@@ -218,26 +218,31 @@ func (f *fetch) bring(ctx context.Context, list []cache.Digest, limits map[cache
 // bringEach brings objects that are there by themselves.
 func (f *fetch) bringEach(ctx context.Context, list []cache.Digest, limits map[cache.Digest]int64) error {
 	return f.t.each(ctx, "download", len(list), func(ctx context.Context, i int) error {
-		d := list[i]
-		limit, ok := limits[d]
-		if !ok {
-			limit = -1
-		}
-		n, err := f.t.bringObject(ctx, d, limit)
+		err := f.bringAlone(ctx, list[i], limits)
 		if errors.Is(err, ErrNotFound) {
 			f.mu.Lock()
-			f.lost = append(f.lost, d)
+			f.lost = append(f.lost, list[i])
 			f.mu.Unlock()
 			return nil
 		}
-		if err != nil {
-			return err
-		}
-		f.objects.Add(1)
-		f.bytes.Add(n)
-		f.t.tell(Progress{Objects: 1})
-		return nil
+		return err
 	})
+}
+
+// bringAlone brings an object that is there by itself, and counts it.
+func (f *fetch) bringAlone(ctx context.Context, d cache.Digest, limits map[cache.Digest]int64) error {
+	limit, ok := limits[d]
+	if !ok {
+		limit = -1
+	}
+	n, err := f.t.bringObject(ctx, d, limit)
+	if err != nil {
+		return err
+	}
+	f.objects.Add(1)
+	f.bytes.Add(n)
+	f.t.tell(Progress{Objects: 1})
+	return nil
 }
 
 // corruptTries is how often an object that arrives damaged is asked for.

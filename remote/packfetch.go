@@ -95,22 +95,11 @@ func (f *fetch) bringDamaged(ctx context.Context, limits map[cache.Digest]int64)
 	list := f.damaged
 	f.damaged = nil
 	return f.t.each(ctx, "download", len(list), func(ctx context.Context, i int) error {
-		d := list[i].digest
-		limit, ok := limits[d]
-		if !ok {
-			limit = -1
-		}
-		n, err := f.t.bringObject(ctx, d, limit)
+		err := f.bringAlone(ctx, list[i].digest, limits)
 		if errors.Is(err, ErrNotFound) {
 			return &Error{Op: "get", Name: packBodyName(list[i].pack), Kind: Corrupt, Err: errNotItself}
 		}
-		if err != nil {
-			return err
-		}
-		f.objects.Add(1)
-		f.bytes.Add(n)
-		f.t.tell(Progress{Objects: 1})
-		return nil
+		return err
 	})
 }
 

@@ -312,6 +312,15 @@ func without(v any, keys map[string]bool) any {
 // IsNew reports whether the file was made and not parsed.
 func (f *DataFile) IsNew() bool { return f.was == nil }
 
+// Source is the dependency of an import, which has one and makes one output; nil
+// for other data.
+func (f *DataFile) Source() *DataEntry {
+	if len(f.Deps) != 1 || len(f.Outs) != 1 {
+		return nil
+	}
+	return &f.Deps[0]
+}
+
 // Tag returns the checksum that the source of an import had, where it is not a
 // digest: the server's etag, or what else its "checksum" is.
 func (e *DataEntry) Tag() (tag string, ok bool) {

@@ -39,7 +39,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[remote.Info, 
 				if !ok || !strings.HasPrefix(name, prefix) || remote.CheckName("list", name) != nil {
 					continue // a placeholder of a directory, or nothing of ours
 				}
-				if !yield(remote.Info{Name: name, Size: o.Size, Modified: o.LastModified, Tag: trimTag(&o.ETag)}, nil) {
+				if !yield(remote.Info{Name: name, Size: o.Size, Modified: o.LastModified, Tag: trimTag(o.ETag)}, nil) {
 					return
 				}
 			}

@@ -193,7 +193,7 @@ func (u *upload) sendPart(ctx context.Context, i int, data []byte) error {
 	number := int32(i + 1)
 	u.sums[i] = md5.Sum(data) //nolint:gosec // S3's tag
 	tag := hex.EncodeToString(u.sums[i][:])
-	if p, ok := u.there[number]; ok && aws.ToInt64(p.Size) == int64(len(data)) && trimTag(p.ETag) == tag {
+	if p, ok := u.there[number]; ok && aws.ToInt64(p.Size) == int64(len(data)) && trimTag(aws.ToString(p.ETag)) == tag {
 		u.finish(i, p.ETag)
 		return nil
 	}
@@ -210,7 +210,7 @@ func (u *upload) sendPart(ctx context.Context, i int, data []byte) error {
 		if err != nil {
 			return s.wrap(ctx, "put", u.name, err)
 		}
-		if got := trimTag(out.ETag); s.comparableTags() && isMD5(got) && got != tag {
+		if got := trimTag(aws.ToString(out.ETag)); s.comparableTags() && isMD5(got) && got != tag {
 			return &remote.Error{Op: "put", Name: u.name, Kind: remote.Unavailable,
 				Err: fmt.Errorf("part %d arrived as %s, not %s", number, got, tag)}
 		}
@@ -225,7 +225,7 @@ func (u *upload) finish(i int, tag *string) {
 	u.done[i] = types.CompletedPart{ETag: tag, PartNumber: aws.Int32(int32(i + 1))}
 }
 
-func trimTag(tag *string) string { return strings.Trim(aws.ToString(tag), `"`) }
+func trimTag(tag string) string { return strings.Trim(tag, `"`) }
 
 // isMD5 reports whether a tag looks like one that can be compared.
 func isMD5(tag string) bool {
@@ -254,10 +254,10 @@ func (u *upload) complete(ctx context.Context) error {
 			if herr != nil {
 				return &remote.Error{Op: "put", Name: u.name, Kind: remote.Unavailable, Err: err}
 			}
-			tag = trimTag(head.ETag)
+			tag = trimTag(aws.ToString(head.ETag))
 			return nil
 		}
-		tag = trimTag(out.ETag)
+		tag = trimTag(aws.ToString(out.ETag))
 		return nil
 	})
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/flowrepro/flow/remote"
 )
 
@@ -25,7 +23,7 @@ func (s *Store) StatVersion(ctx context.Context, name, version string) (remote.I
 	}
 	_ = answer.Body.Close() // it is empty
 	modified, _ := http.ParseTime(answer.Header.Get("Last-Modified"))
-	return remote.Info{Name: name, Size: answer.ContentLength, Modified: modified, Tag: trimTag(aws.String(answer.Header.Get("ETag")))}, nil
+	return remote.Info{Name: name, Size: answer.ContentLength, Modified: modified, Tag: trimTag(answer.Header.Get("ETag"))}, nil
 }
 
 // GetVersion implements remote.VersionReader.

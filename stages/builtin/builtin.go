@@ -27,7 +27,7 @@ func Stages() *stages.Registry {
 			Doc: "learn the vocabulary and turn reviews into sparse rows",
 		},
 		stages.Stage{
-			Name: "model_building", Version: "2", Run: build,
+			Name: "model_building", Version: "3", Run: build,
 			Doc: "train a logistic regression",
 		},
 		stages.Stage{

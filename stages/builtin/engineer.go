@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -73,14 +72,14 @@ func engineer(ctx context.Context, c *stages.Call) error {
 		v := &model.Vectorizer{Cleaning: cleaning, Terms: vectorizer}
 		return output.File(file, v.Write)
 	})
-	err = func() error {
+	g.Go(func() error {
 		x, err := vectorizer.Transform(ctx, dataset.Reviews(test), 0, count.add)
 		if err != nil {
 			return err
 		}
 		return writePart(processed, testMatrix, testLabels, x, test)
-	}()
-	if err := errors.Join(err, g.Wait()); err != nil {
+	})
+	if err := g.Wait(); err != nil {
 		return err
 	}
 	c.Log.Info("features made", "terms", x.Cols, "train", len(train), "test", len(test), "nonzero", x.NNZ())
