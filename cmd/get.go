@@ -11,10 +11,11 @@ import (
 )
 
 type getFlags struct {
-	out, rev, remote string
-	jobs             int
-	showURL, force   bool
-	json             bool
+	settingsFlags
+	out, rev       string
+	jobs           int
+	showURL, force bool
+	json           bool
 }
 
 func (a *app) getCommand() *cobra.Command {
@@ -42,7 +43,7 @@ the project's cache, when that can be read, or from its remote. Nothing is recor
 	fl.BoolVar(&f.showURL, "show-url", false, "print where the object lies on the remote and download nothing")
 	fl.BoolVarP(&f.force, "force", "f", false, "replace what is there")
 	fl.IntVarP(&f.jobs, "jobs", "j", 0, "objects at once (default 64 for S3, else 4 for each processor)")
-	fl.StringVar(&f.remote, "remote", "", "use this remote of the project instead of its default `name`")
+	f.settingsFlags.add(c)
 	fl.BoolVar(&f.json, "json", false, "print JSON")
 	return c
 }
@@ -62,7 +63,15 @@ func (a *app) get(ctx context.Context, f *getFlags, url, path string) error {
 			return err
 		}
 	}
-	ref := repositoryRef{url: url, rev: f.rev, path: path, remote: f.remote}
+	ref := repositoryRef{url: url, rev: f.rev, path: path}
+	ref.settings.base = importBase{cwd, cwd, cwd}
+	described, err := f.describe()
+	if err != nil {
+		return err
+	}
+	if err := ref.describe(described); err != nil {
+		return err
+	}
 	if dir := filepath.Dir(here.abs(dest)); fileExists(dir) {
 		ref.temp = dir
 	}

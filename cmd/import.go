@@ -20,6 +20,7 @@ import (
 
 func (a *app) importCommand() *cobra.Command {
 	var f importFlags
+	var settings settingsFlags
 	c := &cobra.Command{
 		Use:   "import url path",
 		Short: "Copy data of another project and track where it came from",
@@ -32,25 +33,34 @@ are given, the data itself in the project's cache.`,
   flow import ../other model.pkl --rev v1.0 -o models/old.pkl`,
 		Args: cobra.ExactArgs(2),
 		RunE: run(func(ctx context.Context, args []string) error {
-			return cloudFailed(fmt.Sprintf("failed to import '%s' from '%s'.", args[1], project.HidePassword(args[0])), a.importFrom(ctx, &f, args[0], args[1]))
+			return cloudFailed(fmt.Sprintf("failed to import '%s' from '%s'.", args[1], project.HidePassword(args[0])), a.importFrom(ctx, &f, &settings, args[0], args[1]))
 		}),
 	}
 	fl := c.Flags()
 	fl.StringVarP(&f.out, "out", "o", "", "import to `path`, or into it when it is a directory")
 	fl.StringVar(&f.rev, "rev", "", "the Git `revision` to take, and to follow in updates")
 	fl.BoolVarP(&f.force, "force", "f", false, "replace what is there")
+	fl.BoolVar(&f.noExec, "no-exec", false, "only record the source and ask nothing: 'flow update' brings the data")
 	fl.BoolVar(&f.noDownload, "no-download", false, "only record the commit: 'flow update' or 'flow pull' brings the data")
-	fl.StringVar(&f.remote, "remote", "", "use this remote of the other project instead of its default `name`")
+	c.MarkFlagsMutuallyExclusive("no-exec", "no-download")
+	settings.add(c)
 	fl.IntVarP(&f.jobs, "jobs", "j", 0, "objects at once (default 64 for S3, else 4 for each processor)")
 	return c
 }
 
-func (a *app) importFrom(ctx context.Context, f *importFlags, url, path string) (err error) {
+func (a *app) importFrom(ctx context.Context, f *importFlags, settings *settingsFlags, url, path string) (err error) {
 	if f.jobs < 0 {
 		return &exitError{exitUsage, fmt.Errorf("--jobs %d: must not be negative", f.jobs)}
 	}
 	if project.HidePassword(url) != url {
 		return &hinted{errors.New("the URL has a password in it, which would be recorded"), "let Git know it: git config credential.helper"}
+	}
+	if err := noSecrets("--remote-config", settings.remoteConfig); err != nil {
+		return err
+	}
+	described, err := settings.describe()
+	if err != nil {
+		return err
 	}
 	changes := new(changeSink)
 	s, err := a.open(openOptions{sink: engine.Sinks{noticeSink{a}, changes}})
@@ -71,8 +81,11 @@ func (a *app) importFrom(ctx context.Context, f *importFlags, url, path string) 
 	if f.rev != "" {
 		dep.Repo = withItem(dep.Repo, "rev", f.rev)
 	}
-	if f.remote != "" {
-		dep.Repo = withItem(dep.Repo, "remote", f.remote)
+	for _, it := range described.Items {
+		dep.Repo = withItem(dep.Repo, it.Key.(string), it.Value)
+	}
+	if f.noExec {
+		return a.recordOnly(ctx, s, engine.ImportRequest{Path: dest, Source: dep}, changes)
 	}
 	a.print("Importing '%s (%s)' -> '%s'\n", path, url, s.showAbs(dest))
 	err = s.useCache(ctx, func() error {
@@ -84,6 +97,15 @@ func (a *app) importFrom(ctx context.Context, f *importFlags, url, path string) 
 		return a.importAt(ctx, s, r, dep, dest, f.noDownload)
 	})
 	if err != nil {
+		return err
+	}
+	return a.trackChanges(ctx, s, changes.files())
+}
+
+// recordOnly records an import of which nothing but the source is known.
+func (a *app) recordOnly(ctx context.Context, s *session, req engine.ImportRequest, changes *changeSink) error {
+	req.Content = new(cache.Entry)
+	if err := s.useCache(ctx, func() error { _, err := s.engine.Import(ctx, req); return err }); err != nil {
 		return err
 	}
 	return a.trackChanges(ctx, s, changes.files())
@@ -117,30 +139,27 @@ func (a *app) openImported(ctx context.Context, s *session, dep *lock.DataEntry,
 // takes it, the current directory, or else from base or the project's root.
 func (s *session) repositoryOf(dep *lock.DataEntry, base string) (repositoryRef, error) {
 	ref := repositoryRef{path: dep.Path, committed: true}
-	for key, to := range map[string]*string{"url": &ref.url, "rev": &ref.rev, "remote": &ref.remote} {
+	for key, to := range map[string]*string{"url": &ref.url, "rev": &ref.rev} {
 		v, ok := dep.Repo.Get(key)
 		if !ok || v == nil {
 			continue
 		}
 		if *to, ok = v.(string); !ok {
-			return ref, fmt.Errorf("the import of '%s' has settings for its %s: flow does not know these", dep.Path, key)
+			return ref, fmt.Errorf("the import of '%s': its %s is no text", dep.Path, key)
 		}
 	}
-	if _, ok := dep.Repo.Get("config"); ok {
-		return ref, fmt.Errorf("the import of '%s' has a configuration of its own: flow does not know these", dep.Path)
+	if err := ref.describe(dep.Repo); err != nil {
+		return ref, fmt.Errorf("the import of '%s': %w", dep.Path, err)
 	}
+	ref.settings.base = importBase{s.cwd, base, s.project.Root}
 	if lock, ok := dep.Repo.Get("rev_lock"); ok {
 		if text, ok := lock.(string); ok && text != "" {
 			ref.rev = text
 		}
 	}
-	for _, dir := range []string{s.cwd, base, s.project.Root} {
-		if filepath.IsAbs(ref.url) || isRepositoryURL(ref.url) {
-			break
-		}
-		if at := filepath.Join(dir, filepath.FromSlash(ref.url)); fileExists(at) {
+	if !isRepositoryURL(ref.url) {
+		if at := ref.settings.base.resolve(filepath.FromSlash(ref.url)); fileExists(at) {
 			ref.url = at
-			break
 		}
 	}
 	return ref, nil

@@ -103,7 +103,7 @@ func (a *app) fetchFromRepository(ctx context.Context, s *session, r engine.Reco
 }
 
 func (s *session) fetchFromSource(ctx context.Context, r engine.Recorded, progress func(remote.Progress)) (remote.Result, error) {
-	from, err := s.openSource(r.Source.Path, s.project.Abs(r.Wdir), r.Entry.Digest.Hash())
+	from, err := s.openSource(r.Source.Path, s.project.Abs(r.Wdir), sourceSettings(r.Source), r.Entry.Digest.Hash())
 	if err != nil {
 		return remote.Result{}, err
 	}
@@ -204,7 +204,7 @@ func (a *app) pullOneUnrecorded(ctx context.Context, s *session, st *pipeline.St
 		if err != nil {
 			return notThere(dep.Path, err)
 		}
-		if _, tagged := now.Tag(); (tagged || now.Digest != "") && !sameSource(dep, &now) {
+		if dep.IsKnown() && now.IsKnown() && !sameSource(dep, &now) {
 			return &hinted{fmt.Errorf("'%s' has another version by now than the recorded one", dep.Path), "`flow update` imports the new version"}
 		}
 		stage, err := newStaging(filepath.Dir(dest))

@@ -38,8 +38,13 @@ type importSource interface {
 }
 
 // openSource returns what a dependency of an import means: a URL, or a path that
-// is absolute or relative to base. h is the algorithm for digests of local data.
-func (s *session) openSource(def, base string, h *cache.Hash) (importSource, error) {
+// is absolute or relative to base. settings, which may be nil, are for the store
+// that it is in. h is the algorithm for digests of local data.
+func (s *session) openSource(def, base string, settings *yaml12.Map, h *cache.Hash) (importSource, error) {
+	own, err := stringSettings(settings)
+	if err != nil {
+		return nil, fmt.Errorf("settings (fs_config) of '%s': %w", def, err)
+	}
 	scheme, rest, ok := strings.Cut(def, "://")
 	switch {
 	case !ok:
@@ -51,10 +56,14 @@ func (s *session) openSource(def, base string, h *cache.Hash) (importSource, err
 	case scheme == "file":
 		return &localSource{s, filepath.FromSlash(rest), h}, nil
 	case scheme == "http", scheme == "https":
+		if len(own) > 0 {
+			return nil, &hinted{fmt.Errorf("'%s': there are no settings (fs_config) for %s:// here", def, scheme),
+				"the environment variable FLOW_SOURCE_AUTHORIZATION is sent as the Authorization header"}
+		}
 		file, err := dataset.NewWebFile(def)
 		return &webSource{file}, err
 	case scheme == "s3":
-		return openS3Source(def, nil, h)
+		return openS3Source(def, own, h)
 	case scheme == "remote":
 		name, sub, _ := strings.Cut(rest, "/")
 		r, err := s.project.Config.Remote(name)
@@ -64,6 +73,7 @@ func (s *session) openSource(def, base string, h *cache.Hash) (importSource, err
 		if !strings.Contains(r.URL, "://") {
 			return &localSource{s, filepath.Join(r.URL, filepath.FromSlash(sub)), h}, nil
 		}
+		r.Options = withSettings(r.Options, own)
 		return openRemoteSource(&r, sub, h)
 	}
 	return nil, &hinted{fmt.Errorf("'%s': %s:// is not supported", def, scheme), "sources: paths, http://, https://, s3://, remote://NAME/PATH"}

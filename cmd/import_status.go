@@ -109,7 +109,7 @@ func (s *session) sourceChange(ctx context.Context, st *pipeline.Stage, dep *loc
 	case sameSource(dep, &now):
 		return nil, nil
 	}
-	if _, tagged := now.Tag(); !tagged && now.Digest == "" {
+	if !now.IsKnown() {
 		return nil, nil // only downloading it would tell
 	}
 	return r, nil

@@ -19,9 +19,10 @@ import (
 )
 
 type importFlags struct {
-	out, rev, remote           string
-	jobs                       int
-	force, noDownload, toCloud bool
+	out, rev, remote                   string
+	jobs                               int
+	force, noExec, noDownload, toCloud bool
+	fsConfig                           []string
 }
 
 func (a *app) importURLCommand() *cobra.Command {
@@ -49,8 +50,11 @@ remote://NAME/PATH with the settings of the project's remote.`,
 	}
 	fl := c.Flags()
 	fl.BoolVarP(&f.force, "force", "f", false, "replace what is there")
+	fl.BoolVar(&f.noExec, "no-exec", false, "only record the source and ask nothing: 'flow update' brings the data")
 	fl.BoolVar(&f.noDownload, "no-download", false, "only record the source and its version: 'flow update' or 'flow pull' brings the data")
+	fl.StringArrayVar(&f.fsConfig, "fs-config", nil, "a setting for the source as a remote would have it, as `name=value`; may be repeated")
 	f.where(c)
+	c.MarkFlagsMutuallyExclusive("no-exec", "no-download", "to-remote")
 	return c
 }
 
@@ -77,6 +81,13 @@ func (a *app) importURL(ctx context.Context, f *importFlags, url string) (err er
 	if err := f.check(); err != nil {
 		return err
 	}
+	if err := noSecrets("--fs-config", f.fsConfig); err != nil {
+		return err
+	}
+	settings, err := settingsMap("--fs-config", f.fsConfig)
+	if err != nil {
+		return err
+	}
 	changes := new(changeSink)
 	s, err := a.open(openOptions{sink: engine.Sinks{noticeSink{a}, changes}})
 	if err != nil {
@@ -88,11 +99,17 @@ func (a *app) importURL(ctx context.Context, f *importFlags, url string) (err er
 		return err
 	}
 	im := &importing{a: a, s: s, flags: f, dest: s.abs(out), source: lock.NewSource(s.sourcePath(url, s.abs(out)))}
-	if im.from, err = s.openSource(url, s.cwd, s.project.Format.Hash); err != nil {
+	if settings.Len() > 0 {
+		im.source.Extra = withItem(nil, "fs_config", settings)
+	}
+	if im.from, err = s.openSource(url, s.cwd, settings, s.project.Format.Hash); err != nil {
 		return err
 	}
 	if err := s.engine.CheckImport(im.dest); err != nil {
 		return err
+	}
+	if f.noExec {
+		return a.recordOnly(ctx, s, engine.ImportRequest{Path: im.dest, Source: im.source}, changes)
 	}
 	a.print("Importing '%s' -> '%s'\n", url, s.showAbs(im.dest))
 	if err := s.useCache(ctx, func() error { return im.run(ctx) }); err != nil {
@@ -165,9 +182,8 @@ func (im *importing) bring(ctx context.Context, now lock.DataEntry) error {
 	if v, ok := im.source.Extra.Get("fs_config"); ok {
 		now.Extra = withItem(now.Extra, "fs_config", v)
 	}
-	_, tagged := now.Tag()
 	req := engine.ImportRequest{Path: im.dest, Source: now}
-	if im.flags.noDownload && (tagged || now.Digest != "") {
+	if im.flags.noDownload && now.IsKnown() {
 		req.Content = new(cache.Entry)
 		return im.record(ctx, req)
 	}
@@ -183,7 +199,7 @@ func (im *importing) bring(ctx context.Context, now lock.DataEntry) error {
 	if err != nil {
 		return err
 	}
-	if _, local := im.from.(*localSource); !local && (tagged || now.Digest != "") {
+	if _, local := im.from.(*localSource); !local && now.IsKnown() {
 		// What came must be what is recorded.
 		after, err := im.from.state(ctx)
 		if err != nil {

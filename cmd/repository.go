@@ -26,6 +26,8 @@ type repositoryRef struct {
 	path string
 	// remote is used instead of the project's default remote.
 	remote string
+	// settings come before those of the project's configuration.
+	settings repositorySettings
 	// temp is an existing directory for what is downloaded and not kept; ""
 	// means the system's.
 	temp string
@@ -146,6 +148,9 @@ func (r *repository) at(root string, f *project.Format, abs string) (*project.Pr
 		return nil, fmt.Errorf("'%s' is outside of the project", r.ref.path)
 	}
 	r.within = filepath.ToSlash(rel)
+	if err := r.ref.settings.apply(p.Config, r.ref.remote); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
 

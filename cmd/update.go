@@ -13,6 +13,7 @@ import (
 	"github.com/flowrepro/flow/engine"
 	"github.com/flowrepro/flow/engine/lock"
 	"github.com/flowrepro/flow/engine/pipeline"
+	"github.com/flowrepro/flow/internal/yaml12"
 )
 
 type updateFlags struct {
@@ -175,10 +176,15 @@ func (s *session) sourceOf(st *pipeline.Stage) (importSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v, ok := dep.Extra.Get("fs_config"); ok && v != nil {
-		return nil, fmt.Errorf("the import of '%s' has settings for its source (fs_config): flow does not know these", dep.Path)
-	}
-	return s.openSource(dep.Path, s.project.Abs(st.Wdir), h)
+	return s.openSource(dep.Path, s.project.Abs(st.Wdir), sourceSettings(dep), h)
+}
+
+// sourceSettings are the recorded settings for the store of a source, nil if there
+// are none.
+func sourceSettings(dep *lock.DataEntry) *yaml12.Map {
+	v, _ := dep.Extra.Get("fs_config")
+	m, _ := v.(*yaml12.Map) // the parser has seen to that
+	return m
 }
 
 // recordedHash is the algorithm of an entry, the project's of one that names

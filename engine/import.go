@@ -22,7 +22,8 @@ type ImportRequest struct {
 	// bytes.
 	Source lock.DataEntry
 	// Content is what is recorded of data that is not at Path; nil means what is
-	// there, and the zero Entry that it is not known yet.
+	// there, and the zero Entry that it is not known yet. When not even the version
+	// of the source is known, the file has no checksum.
 	Content *cache.Entry
 }
 
@@ -149,5 +150,8 @@ func describeImport(n *node, i int, source lock.DataEntry, content cache.Entry, 
 		source.Keep(&d.Deps[0])
 	}
 	d.Deps = []lock.DataEntry{source}
-	d.MD5 = d.Checksum()
+	d.MD5 = ""
+	if d.Deps[0].IsKnown() {
+		d.MD5 = d.Checksum()
+	}
 }

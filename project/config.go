@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -147,7 +148,9 @@ type Config struct {
 	// control is the absolute control directory, "" outside a project.
 	control string
 	levels  [len(levelNames)]*configFile
-	merged  []*mergedSection
+	// overrides come after all levels, the strongest last.
+	overrides []*configFile
+	merged    []*mergedSection
 }
 
 // configFile is one level as read.
@@ -305,13 +308,21 @@ func interpolate(s *iniSection, value string, depth int) (string, error) {
 	return out, failed
 }
 
+// files yields what the configuration is made of, the strongest last.
+func (c *Config) files() iter.Seq[*configFile] {
+	return func(yield func(*configFile) bool) {
+		for _, file := range slices.Concat(c.levels[:], c.overrides) {
+			if file != nil && !yield(file) {
+				return
+			}
+		}
+	}
+}
+
 func (c *Config) merge() {
 	c.merged = nil
 	index := map[sectionName]*mergedSection{}
-	for _, file := range c.levels {
-		if file == nil {
-			continue
-		}
+	for file := range c.files() {
 		for _, e := range file.entries {
 			s := index[e.name]
 			if s == nil {

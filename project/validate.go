@@ -27,16 +27,15 @@ func (c *Config) firstFault() *ConfigError {
 			return err
 		}
 	}
-	for _, file := range c.levels {
-		if file == nil {
+	for file := range c.files() {
+		if len(file.loose) == 0 {
 			continue
 		}
-		for _, e := range file.loose {
-			if c.known(e.Key, e.Level) {
-				return fault(e, "expected a dictionary for dictionary value", e.Key)
-			}
-			return fault(e, "extra keys not allowed", e.Key)
+		e := file.loose[0]
+		if c.known(e.Key, e.Level) {
+			return fault(e, "expected a dictionary for dictionary value", e.Key)
 		}
+		return fault(e, "extra keys not allowed", e.Key)
 	}
 	for _, s := range c.merged {
 		if first := s.vals[s.keys[0]]; !c.known(s.name.top, first.Level) {
@@ -57,10 +56,7 @@ func (c *Config) known(top string, level Level) bool {
 
 // checkStructure finds sections in sections below the named section.
 func (c *Config) checkStructure(top string) *ConfigError {
-	for _, file := range c.levels {
-		if file == nil {
-			continue
-		}
+	for file := range c.files() {
 		for _, e := range file.nested {
 			if e.name.top == top && top != "feature" {
 				return fault(e, "extra keys not allowed", append(e.name.keys(), e.Key)...)

@@ -333,6 +333,17 @@ func (e *DataEntry) Tag() (tag string, ok bool) {
 	return "", false
 }
 
+// IsKnown reports whether the dependency says which version of the source it is: by
+// its commit, its tag or its digest.
+func (e *DataEntry) IsKnown() bool {
+	if e.Repo != nil {
+		_, ok := e.Repo.Get("rev_lock")
+		return ok
+	}
+	_, tagged := e.Tag()
+	return tagged || e.Digest != ""
+}
+
 // Keep makes e the new state of an entry of a parsed file: Encode changes that
 // entry then instead of writing it anew, with its comments and order of keys.
 func (e *DataEntry) Keep(old *DataEntry) { e.origin, e.keys = old.origin, old.keys }
