@@ -121,16 +121,16 @@ func migrateKillCases() []killCase {
 
 // TestKilledMigration is TestKilled for conversions: besides, the project must be
 // whole in one of the formats at any moment.
-func TestKilledMigration(t *testing.T) { killAll(t, migrateKillCases(), 12) }
+func TestKilledMigration(t *testing.T) { killAll(t, migrateKillCases(), 4) }
 
 // TestKilledTransfers is TestKilled for remotes: besides, what a push has put
 // there must be whole at any moment.
-func TestKilledTransfers(t *testing.T) { killAll(t, transferKillCases(), 12) }
+func TestKilledTransfers(t *testing.T) { killAll(t, transferKillCases(), 4) }
 
 // TestKilled kills flow at random moments of what it does. Each time the lock
 // must be whole, the cache must verify, and the same command, run again, must
 // end with the very files that it leaves when nothing disturbs it.
-func TestKilled(t *testing.T) { killAll(t, killCases(), 24) }
+func TestKilled(t *testing.T) { killAll(t, killCases(), 8) }
 
 // killAll kills the cases as often as killsVar says, usual times without it.
 func killAll(t *testing.T, cases []killCase, usual int) {
