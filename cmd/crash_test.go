@@ -368,14 +368,19 @@ func flowCommand(t *testing.T, home, dir string, args ...string) *exec.Cmd {
 // runFlow runs the program to its end and returns what it said and its code.
 func runFlow(t *testing.T, home, dir string, args ...string) (string, int) {
 	t.Helper()
+	return runCommand(t, flowCommand(t, home, dir, args...))
+}
+
+// runCommand runs a command to its end and returns what it said and its code.
+func runCommand(t *testing.T, c *exec.Cmd) (string, int) {
+	t.Helper()
 	var out bytes.Buffer
-	c := flowCommand(t, home, dir, args...)
 	c.Stdout, c.Stderr = &out, &out
 	c.WaitDelay = time.Second
 	err := c.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("flow %s: %v", strings.Join(args, " "), err)
+		t.Fatalf("%s: %v", strings.Join(c.Args, " "), err)
 	}
 	return out.String(), c.ProcessState.ExitCode()
 }

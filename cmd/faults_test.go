@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -88,7 +89,27 @@ func (f *fault) hash() *cache.Hash {
 // say all of the texts.
 func (f *fault) flow(code int, args ...string) string {
 	f.Helper()
-	out, got := runFlow(f.T, f.home, f.dir, args...)
+	return f.run(code, flowCommand(f.T, f.home, f.dir, args...), args)
+}
+
+// withPermissions is like flow where permissions apply, to root too.
+func (f *fault) withPermissions(code int, args ...string) string {
+	f.Helper()
+	c := flowCommand(f.T, f.home, f.dir, args...)
+	if os.Geteuid() == 0 {
+		setpriv, err := exec.LookPath("setpriv")
+		if err != nil && os.Getenv("CI") == "" {
+			f.Skipf("root reads everything: permissions are not tested without setpriv: %v", err)
+		}
+		c.Path, c.Err = setpriv, err
+		c.Args = slices.Concat([]string{"setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"}, c.Args)
+	}
+	return f.run(code, c, args)
+}
+
+func (f *fault) run(code int, c *exec.Cmd, args []string) string {
+	f.Helper()
+	out, got := runCommand(f.T, c)
 	if got != code {
 		f.Fatalf("flow %s ends with %d, want %d:\n%s", strings.Join(args, " "), got, code, out)
 	}
@@ -366,15 +387,29 @@ func TestUnreadable(t *testing.T) {
 		if _, err := os.Stat(f.path("d.dvc")); err == nil {
 			f.Error("d.dvc was written")
 		}
-		if os.Geteuid() == 0 {
-			f.Log("root reads everything: permissions are not tested")
-			return
-		}
+		f.write("dvc.yaml", "stages:\n  a: {cmd: cp in.txt out, deps: [secret, in.txt], outs: [out]}\n")
 		f.write("secret", "1\n")
-		if err := os.Chmod(f.path("secret"), 0); err != nil {
-			f.Fatal(err)
+		deny := func(name string) func() {
+			fi, err := os.Stat(f.path(name))
+			if err == nil {
+				err = os.Chmod(f.path(name), 0)
+			}
+			if err != nil {
+				f.Fatal(err)
+			}
+			return func() { _ = os.Chmod(f.path(name), fi.Mode().Perm()) }
 		}
-		f.says(f.flow(1, "add", "secret"), "permission denied")
+		allow := deny("secret")
+		f.says(f.withPermissions(1, "add", "secret"), "secret", "permission denied")
+		f.says(f.withPermissions(255, "repro"), "secret", "permission denied")
+		if _, err := os.Stat(f.path("dvc.lock")); err == nil {
+			f.Error("dvc.lock was written")
+		}
+		allow()
+		allow = deny("dvc.yaml")
+		f.says(f.withPermissions(255, "repro"), "dvc.yaml", "permission denied")
+		allow()
+		f.says(f.withPermissions(0, "repro"), "Running stage 'a'")
 	})
 }
 
