@@ -65,12 +65,32 @@ func decisive(text string, e model.Explanation, limit int) []wordJSON {
 	for _, s := range e.Spans {
 		list = append(list, wordJSON{text[s.Start:s.End], s.Start, s.End, s.Weight})
 	}
-	sortWords(list)
-	return list[:min(limit, len(list))]
+	return heaviest(list, limit)
 }
 
-func sortWords(list []wordJSON) {
-	slices.SortStableFunc(list, func(a, b wordJSON) int { return cmp.Compare(math.Abs(b.Weight), math.Abs(a.Weight)) })
+// heaviest returns the words that weigh most, the heaviest first and of equal
+// ones the first. It changes the list.
+func heaviest(list []wordJSON, limit int) []wordJSON {
+	const few = 64 // are not worth sorting the others
+	if limit = min(limit, len(list)); limit > few {
+		slices.SortStableFunc(list, func(a, b wordJSON) int { return cmp.Compare(math.Abs(b.Weight), math.Abs(a.Weight)) })
+		return list[:limit]
+	}
+	heavier := func(a, b *wordJSON) bool { return math.Abs(a.Weight) > math.Abs(b.Weight) }
+	n := 0 // of list, the heaviest so far
+	for i := range list {
+		if n == limit && (n == 0 || !heavier(&list[i], &list[n-1])) {
+			continue
+		}
+		w := list[i]
+		n = min(n+1, limit)
+		k := n - 1
+		for ; k > 0 && heavier(&w, &list[k-1]); k-- {
+			list[k] = list[k-1]
+		}
+		list[k] = w
+	}
+	return list[:n]
 }
 
 func (c *call) apiPredict() error {
@@ -90,7 +110,7 @@ func (c *call) apiPredict() error {
 		if len(texts) != 1 {
 			return bad("explain: want a single text")
 		}
-		e, err := c.explain(texts[0], 1)
+		e, err := c.explain(texts[0], noTerms)
 		if err != nil {
 			return err
 		}

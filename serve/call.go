@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"mime"
 	"net/http"
@@ -114,23 +115,22 @@ func (s *Server) finish(c *call, took time.Duration) {
 	if s.options.NoAccessLog {
 		return
 	}
-	attrs := []any{
-		"method", c.r.Method, "endpoint", c.route.endpoint(), "status", status, "duration_ms", float64(took.Microseconds()) / 1000,
-		"bytes_out", c.w.bytes, "request_id", c.id,
-	}
+	attrs := make([]slog.Attr, 0, 11)
+	attrs = append(attrs, slog.String("method", c.r.Method), slog.String("endpoint", c.route.endpoint()), slog.Int("status", status),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.Int64("bytes_out", c.w.bytes), slog.String("request_id", c.id))
 	if c.texts > 0 {
-		attrs = append(attrs, "texts", c.texts, "text_bytes", c.size)
+		attrs = append(attrs, slog.Int("texts", c.texts), slog.Int("text_bytes", c.size))
 	}
 	if c.model != nil {
-		attrs = append(attrs, "model", c.model.label)
+		attrs = append(attrs, slog.String("model", c.model.label))
 	}
 	if c.span != nil {
 		sc := c.span.SpanContext()
-		attrs = append(attrs, "trace_id", sc.TraceID().String(), "span_id", sc.SpanID().String())
+		attrs = append(attrs, slog.String("trace_id", sc.TraceID().String()), slog.String("span_id", sc.SpanID().String()))
 	} else if t := traceID(c.r.Header.Get("Traceparent")); t != "" {
-		attrs = append(attrs, "trace_id", t)
+		attrs = append(attrs, slog.String("trace_id", t))
 	}
-	s.log.Info("request", attrs...)
+	s.log.LogAttrs(context.Background(), slog.LevelInfo, "request", attrs...)
 }
 
 // identify takes the request's id from its header, if that has one that may
@@ -226,10 +226,17 @@ func (c *call) body() ([]byte, error) {
 func (c *call) release() {
 	c.s.buffered.Add(-c.held)
 	c.held = 0
-	if c.buffer != nil && c.buffer.Cap() <= 1<<18 {
-		buffers.Put(c.buffer)
+	if c.buffer != nil {
+		recycle(c.buffer)
 	}
 	c.buffer = nil
+}
+
+// recycle keeps a buffer for another call, unless it is unusually large.
+func recycle(b *bytes.Buffer) {
+	if b.Cap() <= 1<<18 {
+		buffers.Put(b)
+	}
 }
 
 // admit checks texts against the limits and takes a place among the requests
@@ -279,6 +286,9 @@ func (c *call) predict(texts []string) ([]model.Prediction, error) {
 	c.count(texts, list, time.Since(start))
 	return list, nil
 }
+
+// noTerms is the limit of explanations of which only the spans are shown.
+const noTerms = -1
 
 // explain scores a text and says why, and counts it.
 func (c *call) explain(text string, limit int) (model.Explanation, error) {

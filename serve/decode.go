@@ -21,7 +21,14 @@ var textColumns = []string{"text", "review"}
 func decodeForm(body []byte, mediaType string, params map[string]string) (string, error) {
 	switch mediaType {
 	case "application/x-www-form-urlencoded":
-		values, err := url.ParseQuery(string(body))
+		form := string(body)
+		if encoded, ok := strings.CutPrefix(form, "text="); ok && !strings.ContainsAny(encoded, "&;") {
+			// The page's own form has no other field.
+			if text, err := url.QueryUnescape(encoded); err == nil {
+				return strings.ToValidUTF8(text, "\uFFFD"), nil
+			}
+		}
+		values, err := url.ParseQuery(form)
 		if err != nil {
 			return "", bad("the form is malformed: %v", err)
 		}
@@ -62,6 +69,9 @@ type apiRequest struct {
 
 // decodeAPI returns the texts of a request, and whether it is a single one.
 func decodeAPI(body []byte) (r apiRequest, texts []string, err error) {
+	if text, ok := onlyText(body); ok {
+		return apiRequest{Text: &text}, []string{text}, nil
+	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&r); err != nil {
@@ -238,6 +248,10 @@ var errNotText = errors.New("want a text")
 func unmarshalText(raw json.RawMessage, text *string) error {
 	if first(raw) != '"' {
 		return schema("%v", errNotText)
+	}
+	if t, rest, ok := readString(skipSpace(raw)); ok && len(skipSpace(rest)) == 0 {
+		*text = t
+		return nil
 	}
 	return json.Unmarshal(raw, text)
 }

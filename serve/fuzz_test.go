@@ -1,7 +1,10 @@
 package serve
 
 import (
+	"encoding/json"
 	"errors"
+	"net/url"
+	"strings"
 	"testing"
 	"unicode/utf8"
 )
@@ -34,16 +37,51 @@ func FuzzForm(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, kind, boundary string) {
 		text, err := decodeForm(body, kind, map[string]string{"boundary": boundary})
 		sound(t, []string{text}, err)
+		if kind == "application/x-www-form-urlencoded" && err == nil {
+			if v, err := url.ParseQuery(string(body)); err != nil || strings.ToValidUTF8(v.Get("text"), "\uFFFD") != text {
+				t.Fatalf("%q: %q, want %v, %v", body, text, v, err)
+			}
+		}
 	})
 }
 
 func FuzzAPI(f *testing.F) {
 	f.Add([]byte(`{"text":"a","explain":3}`))
 	f.Add([]byte(`{"texts":["a","\ud800"]}`))
+	f.Add([]byte(`{"text":"a \"b\" \u003cbr\u00e9é"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		_, texts, err := decodeAPI(body)
 		sound(t, texts, err)
+		if text, ok := onlyText(body); ok {
+			// What is read in a shorter way is what the decoder reads.
+			var r apiRequest
+			if err := json.Unmarshal(body, &r); err != nil || r.Text == nil || *r.Text != text || r.Texts != nil || r.Explain != 0 {
+				t.Fatalf("%q: %q, want %v, %v", body, text, r.Text, err)
+			}
+		}
 	})
+}
+
+// The common requests take the shorter way, and what it does not know takes the other.
+func TestOnlyText(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"text":"a film"}`:                           "a film",
+		" {\n\t\"text\" : \"a\" }\r\n":                "a",
+		`{"text":""}`:                                 "",
+		`{"text":"\"\\\/\b\f\n\r\t\u00e9\u003Cbr é"}`: "\"\\/\b\f\n\r\té<br é",
+	} {
+		if got, ok := onlyText([]byte(body)); !ok || got != want {
+			t.Errorf("%s: %q, %v", body, got, ok)
+		}
+	}
+	for _, body := range []string{
+		``, `{`, `{}`, `{"text"}`, `{"text":`, `{"text":"a`, `{"text":"a"`, `{"text":"a"}}`, `{"text":"a"} x`, `{"text":"a","explain":1}`, `{"text":1}`, `{"Text":"a"}`,
+		`["a"]`, `{"text":"\x"}`, `{"text":"\u12"}`, `{"text":"\u12g4"}`, `{"text":"\ud83d\ude00"}`, "{\"text\":\"a\nb\"}", "{\"text\":\"\xff\"}", `{"text":"\`,
+	} {
+		if got, ok := onlyText([]byte(body)); ok {
+			t.Errorf("%s: %q", body, got)
+		}
+	}
 }
 
 func FuzzInvocations(f *testing.F) {

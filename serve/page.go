@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	pages "github.com/flowrepro/flow/internal/page"
 	"github.com/flowrepro/flow/stages/model"
@@ -91,44 +92,57 @@ func newResult(text string, e model.Explanation, classes [2]string) *pageResult 
 	for _, s := range e.Spans {
 		most = max(most, math.Abs(s.Weight))
 	}
-	at := 0
-	var marked strings.Builder
-	add := func(text, class string) {
-		text = pages.EscapeString(text)
-		if class == "" {
-			marked.WriteString(text)
-			return
-		}
-		marked.WriteString(`<mark class="` + class + `">` + text + `</mark>`)
-	}
-	sums := map[string]float64{}
-	var order []string
-	for _, s := range e.Spans {
-		word := text[s.Start:s.End]
-		add(text[at:s.Start], "")
-		add(word, markClass(s.Weight, most))
-		at = s.End
-		key := strings.ToLower(word)
-		if _, ok := sums[key]; !ok {
-			order = append(order, key)
-		}
-		sums[key] += s.Weight
-	}
-	add(text[at:], "")
-	r.Marked = pages.HTML(marked.String()) //nolint:gosec // all of the text is escaped above
-	r.Words = heaviest(order, sums, pageWords)
+	m := markings.Get().(*marking) //nolint:errcheck,forcetypeassert // the pool has nothing else
+	defer markings.Put(m)
+	m.mark(text, e.Spans, most)
+	r.Marked = pages.HTML(m.out) //nolint:gosec // all of the text is escaped
+	r.Words = m.heaviest(pageWords)
+	clear(m.index)
 	return r
 }
 
-// heaviest returns the words with the largest sums, which order names.
-func heaviest(order []string, sums map[string]float64, limit int) []pageWord {
-	words := make([]wordJSON, 0, len(order))
-	for _, w := range order {
-		words = append(words, wordJSON{Text: w, Weight: sums[w]})
+// marking is what a result is made in.
+type marking struct {
+	out   []byte
+	index map[string]int // of a word in words
+	words []wordJSON
+}
+
+var markings = sync.Pool{New: func() any { return &marking{index: map[string]int{}} }}
+
+// mark writes a text with its spans marked, and adds up what each word weighs
+// in all its places.
+func (m *marking) mark(text string, spans []model.Span, most float64) {
+	m.out, m.words = m.out[:0], m.words[:0]
+	at := 0
+	for _, s := range spans {
+		m.out = pages.AppendEscaped(m.out, text[at:s.Start])
+		word, class := text[s.Start:s.End], markClass(s.Weight, most)
+		if class != "" {
+			m.out = append(append(append(m.out, `<mark class="`...), class...), `">`...)
+		}
+		m.out = pages.AppendEscaped(m.out, word)
+		if class != "" {
+			m.out = append(m.out, `</mark>`...)
+		}
+		at = s.End
+		key := strings.ToLower(word)
+		i, ok := m.index[key]
+		if !ok {
+			i = len(m.words)
+			m.index[key] = i
+			m.words = append(m.words, wordJSON{Text: key})
+		}
+		m.words[i].Weight += s.Weight
 	}
-	sortWords(words)
+	m.out = pages.AppendEscaped(m.out, text[at:])
+}
+
+// heaviest returns the words with the largest sums.
+func (m *marking) heaviest(limit int) []pageWord {
+	words := heaviest(m.words, limit)
 	var out []pageWord
-	for _, w := range words[:min(limit, len(words))] {
+	for _, w := range words {
 		if class := markClass(w.Weight, math.Abs(words[0].Weight)); class != "" {
 			out = append(out, pageWord{w.Text, class, signed(w.Weight)})
 		}
@@ -143,11 +157,11 @@ func markClass(weight, most float64) string {
 	if most == 0 || share < 0.05 {
 		return ""
 	}
-	side := "p"
+	level := min(3, int(share*4))
 	if weight < 0 {
-		side = "n"
+		return [...]string{"n l1", "n l2", "n l3", "n l4"}[level]
 	}
-	return side + " l" + strconv.Itoa(min(4, int(share*4)+1))
+	return [...]string{"p l1", "p l2", "p l3", "p l4"}[level]
 }
 
 // percent never says that a model is sure beyond doubt.
@@ -175,12 +189,16 @@ func (c *call) renderPage(status int, data pageData) {
 		m := l.json()
 		data.Model = &m
 	}
-	var out bytes.Buffer
-	if err := c.s.page.template.Execute(&out, data); err != nil {
+	out := buffers.Get().(*bytes.Buffer) //nolint:errcheck,forcetypeassert // the pool has nothing else
+	out.Reset()
+	defer recycle(out)
+	rendered, err := c.s.page.template.Append(out.AvailableBuffer(), &data)
+	if err != nil {
 		c.s.log.Error("page not rendered", "error", err.Error())
 		http.Error(c.w, "a fault of the server", http.StatusInternalServerError)
 		return
 	}
+	out.Write(rendered) // it keeps what was grown
 	c.html(status, out.Bytes())
 }
 
@@ -261,7 +279,7 @@ func (c *call) form() error {
 		c.renderPage(http.StatusBadRequest, pageData{Fault: "Write a review first."})
 		return nil
 	}
-	e, err := c.explain(text, pageWords)
+	e, err := c.explain(text, noTerms)
 	if err != nil {
 		return err
 	}

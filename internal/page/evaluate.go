@@ -3,7 +3,6 @@ package page
 import (
 	"fmt"
 	"reflect"
-	"strings"
 	"text/template/parse"
 )
 
@@ -15,7 +14,7 @@ type variable struct {
 // evaluation is a page that is being made.
 type evaluation struct {
 	t    *Template
-	out  *strings.Builder
+	out  []byte
 	vars []variable
 }
 
@@ -34,7 +33,7 @@ func (e *evaluation) list(dot reflect.Value, list *parse.ListNode) error {
 func (e *evaluation) node(dot reflect.Value, n parse.Node) error {
 	switch n := n.(type) {
 	case *parse.TextNode:
-		e.out.Write(n.Text)
+		e.out = append(e.out, n.Text...)
 	case *parse.ActionNode:
 		v, err := e.pipe(dot, n.Pipe)
 		if err != nil || len(n.Pipe.Decl) > 0 {
@@ -57,9 +56,11 @@ func (e *evaluation) write(v reflect.Value) {
 	}
 	switch s := v.Interface().(type) {
 	case HTML:
-		e.out.WriteString(string(s))
+		e.out = append(e.out, s...)
+	case string:
+		e.out = AppendEscaped(e.out, s)
 	default:
-		e.out.WriteString(EscapeString(fmt.Sprint(s)))
+		e.out = AppendEscaped(e.out, fmt.Sprint(s))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"strings"
 	"text/template/parse"
 )
 
@@ -51,20 +50,56 @@ func Must(t *Template, err error) *Template {
 }
 
 // EscapeString escapes text for HTML, within quoted attributes too.
-func EscapeString(s string) string { return escaper.Replace(s) }
-
-// escaper is a replacer of the characters that html/template replaces.
-var escaper = strings.NewReplacer("\x00", "\uFFFD", `"`, "&#34;", "&", "&amp;", "'", "&#39;", "+", "&#43;", "<", "&lt;", ">", "&gt;")
-
-// Execute writes the page for data. After an error the page is incomplete.
-func (t *Template) Execute(w io.Writer, data any) error {
-	var out strings.Builder
-	e := &evaluation{t: t, out: &out, vars: []variable{{"$", reflect.ValueOf(data)}}}
-	if err := e.list(reflect.ValueOf(data), t.root); err != nil {
-		return fmt.Errorf("page %s: %w", t.name, err)
+func EscapeString(s string) string {
+	if plainEnd(s) == len(s) {
+		return s
 	}
-	_, err := io.WriteString(w, out.String())
+	return string(AppendEscaped(nil, s))
+}
+
+// AppendEscaped appends text that is escaped as by [EscapeString].
+func AppendEscaped(dst []byte, s string) []byte {
+	for {
+		n := plainEnd(s)
+		dst = append(dst, s[:n]...)
+		if n == len(s) {
+			return dst
+		}
+		dst = append(dst, escapes[s[n]]...)
+		s = s[n+1:]
+	}
+}
+
+// plainEnd returns the length of what stays as it is at the start of a text.
+func plainEnd(s string) int {
+	for i := range len(s) {
+		if escapes[s[i]] != "" {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// escapes are for the characters that html/template replaces.
+var escapes = [256]string{0: "\uFFFD", '"': "&#34;", '&': "&amp;", '\'': "&#39;", '+': "&#43;", '<': "&lt;", '>': "&gt;"}
+
+// Execute writes the page for data, nothing after an error of the template.
+func (t *Template) Execute(w io.Writer, data any) error {
+	out, err := t.Append(nil, data)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(out)
 	return err
+}
+
+// Append appends the page for data to dst, nothing after an error.
+func (t *Template) Append(dst []byte, data any) ([]byte, error) {
+	e := &evaluation{t: t, out: dst, vars: []variable{{"$", reflect.ValueOf(data)}}}
+	if err := e.list(reflect.ValueOf(data), t.root); err != nil {
+		return dst, fmt.Errorf("page %s: %w", t.name, err)
+	}
+	return e.out, nil
 }
 
 func equal(a, b any) bool { return a == b }

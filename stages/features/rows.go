@@ -146,6 +146,7 @@ type rowScratch struct {
 	cols, spare []int32
 	row         Row
 	ends        []int
+	owners      []int32
 }
 
 func (s *rowScratch) room() []int32 {

@@ -184,6 +184,16 @@ func (u *Union) Config() UnionConfig {
 // Cols returns the number of columns.
 func (u *Union) Cols() int { return u.first[len(u.parts)] }
 
+// Hashed reports whether a column is of hashed terms.
+func (u *Union) Hashed(column int32) bool {
+	for i := range u.parts {
+		if int(column) < u.first[i+1] {
+			return u.parts[i].vocabulary == nil
+		}
+	}
+	return false
+}
+
 // Feature returns the name of a column's vectorizer and its term, which is
 // empty for hashing. The column is from 0 to Cols()-1.
 func (u *Union) Feature(column int32) (part, term string) {

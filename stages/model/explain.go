@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flowrepro/flow/stages/features"
+	"github.com/flowrepro/flow/stages/text"
 )
 
 // Explanation says how a prediction came about. The model is linear, so this is
@@ -48,79 +49,153 @@ type Span struct {
 	Weight     float64
 }
 
-// Explain classifies a raw text and says why. Limit bounds the terms, 0 means
-// all.
+// Explain classifies a raw text and says why. Limit bounds the terms: 0 means
+// all, less than 0 none and no Rest.
 //
 // Terms are exact. Spans are found by cleaning the text piece by piece and
 // comparing the words with those of the whole: a word that cleaning makes only
 // of the whole (across white space, say) has no span, and its weight shows in
 // no span.
 func (m *Model) Explain(raw string, limit int) Explanation {
-	row := m.scratch.Get().(*features.Row)
-	defer m.scratch.Put(row)
-	cleaned := m.cleaner.Clean(raw)
-	m.union.Row(cleaned, row)
+	s := m.explaining.Get().(*explaining)
+	defer m.explaining.Put(s)
+	s.place(m.cleaner, raw)
+	s.found = s.found[:0]
+	m.union.RowOccurrences(s.cleaned, s.words, &s.row, func(column int32, term []byte, from, to int) {
+		o := occurrence{column: column, from: int32(from), to: int32(to)}
+		if m.union.Hashed(column) {
+			o.term = string(term)
+		}
+		s.found = append(s.found, o)
+	})
 	c := m.header.Classifier
 	e := Explanation{
-		Prediction: m.score(row),
+		Prediction: m.score(&s.row),
 		Intercept:  float64(c.Calibration.Slope*c.Intercept) + c.Calibration.Offset,
 	}
-	found := map[int32]*occurrences{}
-	m.union.Occurrences(cleaned, func(column int32, term []byte, from, to int) {
-		o := found[column]
-		if o == nil {
-			o = new(occurrences)
-			found[column] = o
-		}
-		if !slices.Contains(o.texts, string(term)) {
-			o.texts = append(o.texts, string(term))
-		}
-		o.words = append(o.words, [2]int{from, to})
-	})
-	words := strings.Fields(cleaned)
-	byWord := make([]float64, len(words))
-	for i, col := range row.Indices {
-		t := Term{Weight: float64(c.Calibration.Slope * float64(row.Data[i]*m.weights.at(int(col))))}
-		t.Vectorizer, t.Text = m.union.Feature(col)
-		if o := found[col]; o != nil {
-			t.Count = len(o.words)
-			if t.Text == "" {
-				t.Text = strings.Join(o.texts, " | ")
-			}
-			o.share(t.Weight, byWord)
-		}
-		e.Terms = append(e.Terms, t)
+	s.byTerm()
+	s.byWord = append(s.byWord[:0], make([]float64, len(s.words))...)
+	s.parts = s.parts[:0]
+	for i, col := range s.row.Indices {
+		weight := float64(c.Calibration.Slope * float64(s.row.Data[i]*m.weights.at(int(col))))
+		share(weight, s.of(i), s.byWord)
+		s.parts = append(s.parts, part{i, weight})
 	}
-	slices.SortStableFunc(e.Terms, func(a, b Term) int { return cmp.Compare(math.Abs(b.Weight), math.Abs(a.Weight)) })
-	if limit > 0 && len(e.Terms) > limit {
-		for _, t := range e.Terms[limit:] {
-			e.Rest += t.Weight
-		}
-		e.Terms = e.Terms[:limit:limit]
+	if limit >= 0 {
+		m.terms(s, limit, &e)
 	}
-	e.Spans = spans(locate(m.cleaner, raw, words), byWord)
+	e.Spans = spans(s.places, s.byWord)
 	return e
 }
 
-// occurrences are where a column occurs: from one word up to another.
-type occurrences struct {
-	texts []string
-	words [][2]int
+// terms gives an explanation its terms, the heaviest first.
+func (m *Model) terms(s *explaining, limit int, e *Explanation) {
+	slices.SortFunc(s.parts, func(a, b part) int {
+		return cmp.Or(cmp.Compare(math.Abs(b.weight), math.Abs(a.weight)), cmp.Compare(a.entry, b.entry))
+	})
+	if limit == 0 {
+		limit = len(s.parts)
+	}
+	for k, p := range s.parts {
+		if k >= limit {
+			e.Rest += p.weight
+			continue
+		}
+		t := Term{Weight: p.weight, Count: len(s.of(p.entry))}
+		t.Vectorizer, t.Text = m.union.Feature(s.row.Indices[p.entry])
+		if t.Text == "" {
+			var texts []string
+			for _, o := range s.of(p.entry) {
+				if !slices.Contains(texts, o.term) {
+					texts = append(texts, o.term)
+				}
+			}
+			t.Text = strings.Join(texts, " | ")
+		}
+		e.Terms = append(e.Terms, t)
+	}
 }
 
-// share adds a weight to the words of all occurrences.
-func (o *occurrences) share(weight float64, byWord []float64) {
-	each := weight / float64(len(o.words))
-	for _, w := range o.words {
-		for i := w[0]; i < w[1]; i++ {
-			byWord[i] += each / float64(w[1]-w[0])
+// explaining is what an explanation is made in.
+type explaining struct {
+	row     features.Row
+	cleaned string
+	buffer  []byte
+	pieces  []text.Piece
+	// words are those of the cleaned text, places where the raw one has them
+	// and byWord what they weigh.
+	words  []string
+	places []place
+	byWord []float64
+	// found are the occurrences of terms, those of entry i of the row from
+	// first[i] up to first[i+1] once byTerm has been called.
+	found, sorted []occurrence
+	first         []int32
+	parts         []part
+}
+
+// occurrence is where a column occurs: from one word up to another. Only that
+// of a hashed column has its term.
+type occurrence struct {
+	column, from, to int32
+	term             string
+}
+
+// part is an entry of the row and what it adds to the log-odds.
+type part struct {
+	entry  int
+	weight float64
+}
+
+// byTerm brings the occurrences in the order of the row, those of a term as
+// they are.
+func (s *explaining) byTerm() {
+	n := len(s.row.Indices)
+	s.first = append(s.first[:0], make([]int32, n+2)...)
+	next := s.first[1:] // where the next occurrence of an entry goes
+	for i := range s.found {
+		// The row has every column that was found.
+		k, _ := slices.BinarySearch(s.row.Indices, s.found[i].column)
+		s.found[i].column = int32(k)
+		next[k+1]++
+	}
+	for k := range n {
+		next[k+1] += next[k]
+	}
+	s.sorted = append(s.sorted[:0], s.found...)
+	for _, o := range s.found {
+		s.sorted[next[o.column]] = o
+		next[o.column]++
+	}
+}
+
+// of returns the occurrences of an entry of the row.
+func (s *explaining) of(entry int) []occurrence {
+	return s.sorted[s.first[entry]:s.first[entry+1]]
+}
+
+// share adds a weight to the words of all occurrences, alike.
+func share(weight float64, list []occurrence, byWord []float64) {
+	each := weight / float64(len(list))
+	for _, o := range list {
+		for i := o.from; i < o.to; i++ {
+			byWord[i] += each / float64(o.to-o.from)
 		}
 	}
 }
 
 // spans joins the weights of words with their places.
 func spans(places []place, byWord []float64) []Span {
-	var out []Span
+	n := 0
+	for i, p := range places {
+		if p.start != p.end && byWord[i] != 0 {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]Span, 0, n)
 	for i, p := range places {
 		switch {
 		case p.start == p.end || byWord[i] == 0:

@@ -28,22 +28,116 @@ func locate(c *text.Cleaner, raw string, words []string) []place {
 	return places
 }
 
+// place cleans a text and finds the places of its words, as locate does, but
+// where pieces can be cleaned one by one only those that are not plain are
+// cleaned a second time.
+func (s *explaining) place(c *text.Cleaner, raw string) {
+	o := c.Options()
+	blank := raw
+	if o.Markup {
+		blank = blankTags(raw)
+	}
+	var ok bool
+	if s.buffer, s.pieces, ok = c.AppendPieces(s.buffer[:0], blank, s.pieces[:0]); !ok {
+		s.cleaned = c.Clean(raw)
+		s.words = strings.Fields(s.cleaned)
+		s.places = locate(c, raw, s.words)
+		return
+	}
+	s.cleaned, s.words, s.places = string(s.buffer), s.words[:0], s.places[:0]
+	for rest, more := s.cleaned, s.cleaned != ""; more; {
+		var w string
+		w, rest, more = strings.Cut(rest, " ")
+		s.words = append(s.words, w)
+	}
+	var parts []piece
+	for _, p := range s.pieces {
+		chunk, words := place{p.Start, p.End}, s.words[len(s.places):][:p.Words]
+		if part, ok := onlyPart(blank, chunk, o.Punctuation); ok {
+			for range words {
+				s.places = append(s.places, part)
+			}
+			continue
+		}
+		parts = cleanParts(c.Clean, blank, chunk, parts[:0])
+		s.places = append(s.places, alignParts(parts, words, chunk)...)
+	}
+}
+
+// The kinds of ASCII's characters: parts of words, and punctuation that
+// separates them.
+const (
+	wordKind = 1 + iota
+	markKind
+)
+
+var kinds = func() (k [256]uint8) {
+	for b := range rune(utf8.RuneSelf) {
+		switch {
+		case !separates(b):
+			k[b] = wordKind
+		case b > ' ' && b < 0x7f:
+			k[b] = markKind
+		}
+	}
+	return k
+}()
+
+// onlyPart returns the part of a chunk that has all its words, if that can be
+// told without cleaning it: ASCII with no separator inside and only punctuation
+// around it, which ends words where cleaning takes it off.
+func onlyPart(s string, chunk place, punctuation bool) (part place, ok bool) {
+	p := chunk
+	for p.start < p.end && kinds[s[p.start]] == markKind {
+		p.start++
+	}
+	for p.start < p.end && kinds[s[p.end-1]] == markKind {
+		p.end--
+	}
+	for i := p.start; i < p.end; i++ {
+		if kinds[s[i]] != wordKind {
+			return p, false
+		}
+	}
+	if p.end < chunk.end && beginsURL(s[p.start:p.end]) {
+		return p, false
+	}
+	p = trimQuotes(s, p)
+	return p, p.start < p.end && (punctuation || p == chunk)
+}
+
+// beginsURL reports whether a word and what follows it may be a URL.
+func beginsURL(word string) bool {
+	for _, u := range []string{"www", "http", "https"} {
+		if n := len(word) - len(u); n >= 0 && strings.EqualFold(word[n:], u) {
+			return true
+		}
+	}
+	return false
+}
+
 // blankTags writes spaces over tags, which may have spaces inside.
 func blankTags(raw string) string {
-	out := []byte(raw)
-	for at := 0; ; {
-		start := strings.IndexByte(raw[at:], '<')
-		if start < 0 {
-			return string(out)
+	if strings.IndexByte(raw, '<') < 0 {
+		return raw
+	}
+	var out strings.Builder
+	out.Grow(len(raw))
+	for {
+		start := strings.IndexByte(raw, '<')
+		end := -1
+		if start >= 0 {
+			end = strings.IndexByte(raw[start:], '>')
 		}
-		end := strings.IndexByte(raw[at+start:], '>')
 		if end < 0 {
-			return string(out)
+			out.WriteString(raw)
+			return out.String()
 		}
-		for i := range end + 1 {
-			out[at+start+i] = ' '
+		out.WriteString(raw[:start])
+		for range end + 1 {
+			out.WriteByte(' ')
 		}
-		at += start + end + 1
+		raw = raw[start+end+1:]
 	}
 }
 
@@ -103,27 +197,46 @@ func cleanPieces(clean func(string) string, raw string) []piece {
 		if len(words) == 0 {
 			return
 		}
-		parts = parts[:0]
-		each(raw[chunk.start:chunk.end], chunk.start, separates, func(p place) {
-			for p.end-p.start > 2 && raw[p.start] == '\'' {
-				p.start++
-			}
-			for p.end-p.start > 2 && raw[p.end-1] == '\'' {
-				p.end--
-			}
-			for _, w := range strings.Fields(clean(raw[p.start:p.end])) {
-				parts = append(parts, piece{p, w})
-			}
-		})
-		places, found := align(parts, words)
-		for i, w := range words {
-			if found == 0 {
-				places[i] = chunk
-			}
-			out = append(out, piece{places[i], w})
+		parts = cleanParts(clean, raw, chunk, parts[:0])
+		for i, p := range alignParts(parts, words, chunk) {
+			out = append(out, piece{p, words[i]})
 		}
 	})
 	return out
+}
+
+// cleanParts appends the words of the parts of a chunk.
+func cleanParts(clean func(string) string, raw string, chunk place, parts []piece) []piece {
+	each(raw[chunk.start:chunk.end], chunk.start, separates, func(p place) {
+		p = trimQuotes(raw, p)
+		for _, w := range strings.Fields(clean(raw[p.start:p.end])) {
+			parts = append(parts, piece{p, w})
+		}
+	})
+	return parts
+}
+
+// trimQuotes takes off the apostrophes around a part that has more.
+func trimQuotes(raw string, p place) place {
+	for p.end-p.start > 2 && raw[p.start] == '\'' {
+		p.start++
+	}
+	for p.end-p.start > 2 && raw[p.end-1] == '\'' {
+		p.end--
+	}
+	return p
+}
+
+// alignParts returns the places of a chunk's words: parts of it, or all of it
+// if no part has any of them.
+func alignParts(parts []piece, words []string, chunk place) []place {
+	places, found := align(parts, words)
+	if found == 0 {
+		for i := range places {
+			places[i] = chunk
+		}
+	}
+	return places
 }
 
 // each calls yield for the parts of a text between separators. Offsets begin at

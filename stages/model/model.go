@@ -26,6 +26,8 @@ type Model struct {
 	bound float64
 	// scratch holds *features.Row.
 	scratch sync.Pool
+	// explaining holds *explaining.
+	explaining sync.Pool
 }
 
 // Prediction is the result for one text.
@@ -75,6 +77,7 @@ func assemble(h *header, files map[string][]byte) (*Model, error) {
 		return nil, err
 	}
 	m.scratch.New = func() any { return new(features.Row) }
+	m.explaining.New = func() any { return new(explaining) }
 	return m, nil
 }
 
