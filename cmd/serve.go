@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -142,7 +140,7 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 		return &exitError{exitFailed, err}
 	}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectPercent())
+		defer keepHeadroom()()
 	}
 	if err := s.Listen(ctx); err != nil {
 		return &exitError{exitFailed, err}
@@ -196,17 +194,6 @@ func (*app) trace(ctx context.Context, f *serveFlags) (done func()) {
 			complain(err)
 		}
 	}
-}
-
-// collectPercent makes the heap grow by about 16 MB between collections, however
-// large the model is: a small one would be collected around all the time, and
-// garbage as large as a large one spares little, as it has few pointers.
-func collectPercent() int {
-	const growth = 16 << 20
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int(min(400, max(25, growth*100/max(m.HeapAlloc, 1))))
 }
 
 func (f *serveFlags) check() error {

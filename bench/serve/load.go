@@ -1,12 +1,14 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,9 +16,11 @@ import (
 
 // job is a request that is sent again and again, with the bodies in turn.
 type job struct {
-	url, kind string
-	bodies    [][]byte
-	texts     int // of a request
+	path, kind string
+	bodies     [][]byte
+
+	host     string
+	requests [][]byte
 }
 
 // result is what a run of load gave.
@@ -31,8 +35,6 @@ type result struct {
 // the answer before it is there or, with a rate above 0, that many a second of
 // all connections, late ones counted from when they were due.
 func load(ctx context.Context, j job, connections int, rate float64, during time.Duration, cpu func() time.Duration) result {
-	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}}
-	defer client.CloseIdleConnections()
 	var (
 		mu     sync.Mutex
 		times  []time.Duration
@@ -44,6 +46,8 @@ func load(ctx context.Context, j job, connections int, rate float64, during time
 	end := start.Add(during)
 	for range connections {
 		wg.Go(func() {
+			c := connection{job: &j}
+			defer c.close()
 			var own []time.Duration
 			for ctx.Err() == nil {
 				i := next.Add(1) - 1
@@ -55,7 +59,7 @@ func load(ctx context.Context, j job, connections int, rate float64, during time
 				if due.After(end) {
 					break
 				}
-				if err := send(&client, j, int(i)); err != nil {
+				if err := c.send(int(i)); err != nil {
 					failed.Add(1)
 					continue
 				}
@@ -77,17 +81,64 @@ func load(ctx context.Context, j job, connections int, rate float64, during time
 	return r
 }
 
-func send(client *http.Client, j job, i int) error {
-	a, err := client.Post(j.url, j.kind, bytes.NewReader(j.bodies[i%len(j.bodies)]))
+// connection sends requests that are ready as bytes, which costs a fifth of what
+// net/http's client does: the load takes as little as it can of the processors
+// that it shares with the server.
+type connection struct {
+	job  *job
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+func (c *connection) close() {
+	if c.conn != nil {
+		_ = c.conn.Close()
+	}
+	c.conn = nil
+}
+
+// send sends request i and reads its answer. It dials where there is no
+// connection, which some servers end after every answer.
+func (c *connection) send(i int) (err error) {
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
+	if c.conn == nil {
+		if c.conn, err = net.Dial("tcp", c.job.host); err != nil {
+			return err
+		}
+		c.in = bufio.NewReaderSize(c.conn, 32<<10)
+	}
+	if err := c.conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		return err
+	}
+	if _, err := c.conn.Write(c.job.requests[i%len(c.job.requests)]); err != nil {
+		return err
+	}
+	a, err := http.ReadResponse(c.in, nil)
 	if err != nil {
 		return err
 	}
-	defer a.Body.Close()
 	if _, err := io.Copy(io.Discard, a.Body); err != nil {
 		return err
 	}
 	if a.StatusCode != http.StatusOK {
 		return fmt.Errorf("status %d", a.StatusCode)
 	}
+	if a.Close {
+		c.close()
+	}
 	return nil
+}
+
+// address makes the requests for a server.
+func (j *job) address(server string) {
+	j.host = strings.TrimPrefix(server, "http://")
+	j.requests = nil
+	for _, body := range j.bodies {
+		head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", j.path, j.host, j.kind, len(body))
+		j.requests = append(j.requests, append([]byte(head), body...))
+	}
 }

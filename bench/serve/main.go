@@ -9,15 +9,19 @@
 package main
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/csv"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -35,11 +39,18 @@ var (
 	wordnet     = flag.String("wordnet", "/usr/share/wordnet", "the directory of WordNet's files")
 	batch       = flag.Int("batch", 100, "texts of a batch")
 	served      = flag.String("model", "", "also serve the model in this `directory`, without a peer")
+	control     = flag.String("control", "", "be the server that answers at once, at this `address`")
+	flask       = flag.Bool("flask", true, "measure the Flask app")
+	seed        = flag.Bool("predecessor", true, "measure the predecessor's app as it was written")
 	mlflow      = flag.Bool("mlflow", true, "measure MLflow's scoring server")
 )
 
 func main() {
 	flag.Parse()
+	if *control != "" {
+		fmt.Fprintln(os.Stderr, answer(*control))
+		os.Exit(1)
+	}
 	if err := run(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "serve:", err)
 		os.Exit(1)
@@ -85,14 +96,24 @@ func run(ctx context.Context) error {
 	if err := b.flow("flow", flow, dir); err != nil {
 		return err
 	}
+	if err := b.control(); err != nil {
+		return err
+	}
 	if *served != "" {
 		if err := b.flow("flow, "+filepath.Base(*served), flow, *served); err != nil {
 			return err
 		}
 	}
 	if python, ok := measure.Tool("FLOW_BENCH_PYTHON", "python3"); ok && os.Getenv("FLOW_BENCH_PYTHON") != "" {
-		if err := b.flask(python); err != nil {
-			return err
+		if *flask {
+			if err := b.flask(python); err != nil {
+				return err
+			}
+		}
+		if *seed {
+			if err := b.predecessor(python); err != nil {
+				return err
+			}
 		}
 		if *mlflow {
 			if err := b.mlflow(python, dir); err != nil {
@@ -112,29 +133,36 @@ type bench struct {
 	texts []string
 	tmp   string
 	table table.Writer
+
+	pageRate, apiRate float64 // of flow at full load
 }
 
 func (b *bench) header() {
 	b.table = table.NewWriter()
 	b.table.SetOutputMirror(os.Stdout)
 	b.table.SetStyle(table.StyleLight)
-	b.table.AppendHeader(table.Row{"server", "request", "requests/s", "CPU a request", "p50", "p99", "p99 at half", "failed", "memory"})
+	b.table.AppendHeader(table.Row{"server", "request", "requests/s", "CPU a request", "p50", "p99", "then at", "p50", "p99", "failed", "memory"})
 }
 
-// measure runs a job at full load and at half of that.
-func (b *bench) measure(name, what string, p *process, j job) {
-	j.url = p.addr + j.url
+// measure runs a job at full load and at half of that, or at a rate if one is
+// given. It returns the rate of the full load.
+func (b *bench) measure(name, what string, p *process, j job, rate float64) float64 {
+	j.address(p.addr)
 	load(b.ctx, j, *connections, 0, time.Second, p.cpu) // warm
 	full := load(b.ctx, j, *connections, 0, *during, p.cpu)
-	half := load(b.ctx, j, *connections, full.rate/2, *during, p.cpu)
+	if rate == 0 {
+		rate = full.rate / 2
+	}
+	half := load(b.ctx, j, *connections, rate, *during, p.cpu)
 	b.table.AppendRow(table.Row{
 		name, what, fmt.Sprintf("%.0f", full.rate), fmt.Sprintf("%d µs", full.cpu.Microseconds()), measure.Duration(full.p50), measure.Duration(full.p99),
-		measure.Duration(half.p99), full.failed + half.failed, measure.Bytes(p.memory()),
+		fmt.Sprintf("%.0f", half.rate), measure.Duration(half.p50), measure.Duration(half.p99), full.failed + half.failed, measure.Bytes(p.memory()),
 	})
+	return full.rate
 }
 
 func (b *bench) form() job {
-	j := job{url: "/predict", kind: "application/x-www-form-urlencoded", texts: 1}
+	j := job{path: "/predict", kind: "application/x-www-form-urlencoded"}
 	for _, t := range b.texts[:2000] {
 		j.bodies = append(j.bodies, []byte(url.Values{"text": {t}}.Encode()))
 	}
@@ -142,7 +170,7 @@ func (b *bench) form() job {
 }
 
 func (b *bench) api() job {
-	j := job{url: "/api/v1/predict", kind: "application/json", texts: 1}
+	j := job{path: "/api/v1/predict", kind: "application/json"}
 	for _, t := range b.texts[:2000] {
 		data, _ := json.Marshal(map[string]string{"text": t})
 		j.bodies = append(j.bodies, data)
@@ -151,7 +179,7 @@ func (b *bench) api() job {
 }
 
 func (b *bench) invocations() job {
-	j := job{url: "/invocations", kind: "application/json", texts: *batch}
+	j := job{path: "/invocations", kind: "application/json"}
 	for i := range 20 {
 		data, _ := json.Marshal(map[string]any{"inputs": b.texts[i*50 : i*50+*batch]})
 		j.bodies = append(j.bodies, data)
@@ -167,10 +195,45 @@ func (b *bench) flow(name, flow, dir string) error {
 		return err
 	}
 	defer p.stop()
-	b.measure(name, "/predict, the page", p, b.form())
-	b.measure(name, "/api/v1/predict", p, b.api())
-	b.measure(name, b.batchName(), p, b.invocations())
+	b.pageRate = b.measure(name, "/predict, the page", p, b.form(), 0)
+	b.apiRate = b.measure(name, "/api/v1/predict", p, b.api(), 0)
+	b.measure(name, b.batchName(), p, b.invocations(), 0)
 	return nil
+}
+
+// control measures what the machine, the load and Go's server take themselves:
+// this program as a server that reads the same requests and answers at once, at
+// the rates of half of flow's load.
+func (b *bench) control() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	p, err := startServer(b.ctx, "/", nil, self, "-control", "127.0.0.1:PORT")
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	b.measure("net/http alone", "the page's, 18 kB back", p, b.form(), b.pageRate/2)
+	b.measure("net/http alone", "the API's, 400 B back", p, b.api(), b.apiRate/2)
+	return nil
+}
+
+// answer is the control. Answers are as long as flow's.
+func answer(address string) error {
+	page, short := bytes.Repeat([]byte{'x'}, 18_000), bytes.Repeat([]byte{'x'}, 400)
+	server := http.Server{Addr: address, ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return
+		}
+		body := short
+		if r.URL.Path == "/predict" {
+			body = page
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = w.Write(body)
+	})}
+	return server.ListenAndServe()
 }
 
 func (b *bench) flask(python string) error {
@@ -184,7 +247,30 @@ func (b *bench) flask(python string) error {
 		return err
 	}
 	defer p.stop()
-	b.measure("Flask, Gunicorn", "/predict, the page", p, b.form())
+	b.measure("Flask, Gunicorn", "/predict, the page", p, b.form(), 0)
+	return nil
+}
+
+// predecessor measures the app that flow succeeds as it was written: app_seed.py
+// says in what it differs from app.py.
+func (b *bench) predecessor(python string) error {
+	stop, err := filepath.Abs(filepath.Join("stages", "text", "lists", "nltk.txt"))
+	if err != nil {
+		return err
+	}
+	for _, columns := range []string{"", "50"} {
+		env := []string{"MODEL=" + filepath.Join(b.tmp, "model.json"), "STOP_WORDS=" + stop, "WORDNET=" + *wordnet, "COLUMNS_KEPT=" + columns, "MODEL_DIR=" + filepath.Join(b.tmp, "seed"+columns)}
+		p, err := startServer(b.ctx, "/", env, python, "-m", "gunicorn", "--chdir", filepath.Join("bench", "serve"), "-w", "1", "--timeout", "300", "-b", "127.0.0.1:PORT", "app_seed:app")
+		if err != nil {
+			return err
+		}
+		name := "predecessor as written"
+		if columns != "" {
+			name += ", " + columns + " words"
+		}
+		b.measure(name, "/predict, the page", p, b.form(), 0)
+		p.stop()
+	}
 	return nil
 }
 
@@ -196,7 +282,7 @@ func (b *bench) mlflow(python, dir string) error {
 		return err
 	}
 	defer p.stop()
-	b.measure("MLflow", b.batchName(), p, b.invocations())
+	b.measure("MLflow", b.batchName(), p, b.invocations(), 0)
 	return nil
 }
 
