@@ -76,16 +76,15 @@ func heaviest(list []wordJSON, limit int) []wordJSON {
 		slices.SortStableFunc(list, func(a, b wordJSON) int { return cmp.Compare(math.Abs(b.Weight), math.Abs(a.Weight)) })
 		return list[:limit]
 	}
-	heavier := func(a, b *wordJSON) bool { return math.Abs(a.Weight) > math.Abs(b.Weight) }
 	n := 0 // of list, the heaviest so far
-	for i := range list {
-		if n == limit && (n == 0 || !heavier(&list[i], &list[n-1])) {
+	for _, w := range list {
+		size := math.Abs(w.Weight)
+		if n == limit && (n == 0 || size <= math.Abs(list[n-1].Weight)) {
 			continue
 		}
-		w := list[i]
 		n = min(n+1, limit)
 		k := n - 1
-		for ; k > 0 && heavier(&w, &list[k-1]); k-- {
+		for ; k > 0 && size > math.Abs(list[k-1].Weight); k-- {
 			list[k] = list[k-1]
 		}
 		list[k] = w

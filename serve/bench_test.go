@@ -23,7 +23,7 @@ func BenchmarkHandlers(b *testing.B) {
 	review := strings.Repeat("It is not a good film; the acting is dull, but a great score saves some of it, and the rest is not bad. ", 13)
 	for _, c := range []struct{ name, path, kind, body string }{
 		{"page", "/predict", "application/x-www-form-urlencoded", url.Values{"text": {review}}.Encode()},
-		{"api", "/api/v1/predict", "application/json", texts(1, review)},
+		{"api", "/api/v1/predict", "application/json", `{"text":"` + review + `"}`},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()

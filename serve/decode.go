@@ -21,14 +21,10 @@ var textColumns = []string{"text", "review"}
 func decodeForm(body []byte, mediaType string, params map[string]string) (string, error) {
 	switch mediaType {
 	case "application/x-www-form-urlencoded":
-		form := string(body)
-		if encoded, ok := strings.CutPrefix(form, "text="); ok && !strings.ContainsAny(encoded, "&;") {
-			// The page's own form has no other field.
-			if text, err := url.QueryUnescape(encoded); err == nil {
-				return strings.ToValidUTF8(text, "\uFFFD"), nil
-			}
+		if text, ok := onlyField(body); ok {
+			return text, nil
 		}
-		values, err := url.ParseQuery(form)
+		values, err := url.ParseQuery(string(body))
 		if err != nil {
 			return "", bad("the form is malformed: %v", err)
 		}

@@ -7,6 +7,56 @@ import (
 	"unicode/utf8"
 )
 
+// onlyField reads a form whose only field is text, as the page's is. What is not
+// exactly that is not ok.
+func onlyField(body []byte) (text string, ok bool) {
+	if body, ok = bytes.CutPrefix(body, []byte("text=")); !ok {
+		return "", false
+	}
+	var out strings.Builder
+	out.Grow(len(body))
+	for {
+		n := 0
+		for n < len(body) && body[n] != '+' && body[n] != '%' && body[n] != '&' && body[n] != ';' {
+			n++
+		}
+		out.Write(body[:n])
+		if body = body[n:]; len(body) == 0 {
+			return strings.ToValidUTF8(out.String(), "\uFFFD"), true
+		}
+		if body[0] == '+' {
+			out.WriteByte(' ')
+			body = body[1:]
+			continue
+		}
+		if body[0] != '%' || len(body) < 3 {
+			return "", false
+		}
+		b, ok := readHex(body[1:3])
+		if !ok {
+			return "", false
+		}
+		out.WriteByte(byte(b))
+		body = body[3:]
+	}
+}
+
+// readHex reads hexadecimal digits, four at most.
+func readHex(digits []byte) (r rune, ok bool) {
+	for _, c := range digits {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			c = c | 0x20 - 'a' + 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
+}
+
 // onlyText reads {"text": "…"}, which is most of the requests, without the detours
 // of a decoder for any JSON. What is not exactly that is not ok.
 func onlyText(body []byte) (text string, ok bool) {
@@ -83,19 +133,9 @@ func readEscape(body []byte) (r rune, size int) {
 	if body[1] != 'u' || len(body) < 6 {
 		return 0, 0
 	}
-	for _, c := range body[2:6] {
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c|0x20 >= 'a' && c|0x20 <= 'f':
-			c = c|0x20 - 'a' + 10
-		default:
-			return 0, 0
-		}
-		r = r<<4 | rune(c)
-	}
-	if utf16.IsSurrogate(r) {
-		return 0, 0 // left to the decoder
+	r, ok := readHex(body[2:6])
+	if !ok || utf16.IsSurrogate(r) {
+		return 0, 0 // half of a pair is left to the decoder
 	}
 	return r, 6
 }

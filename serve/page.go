@@ -31,8 +31,8 @@ var (
 // its script are in it, and the policy allows no other.
 type page struct {
 	template, docs *pages.Template
-	policy         string
-	document       []byte // of docs, made once
+	headers        http.Header // of every page
+	document       []byte      // of docs, made once
 }
 
 func newPage() (*page, error) {
@@ -47,8 +47,12 @@ func newPage() (*page, error) {
 		return nil, fmt.Errorf("parse page of the API: %w", err)
 	}
 	p := &page{template: t, docs: d}
-	p.policy = "default-src 'none'; style-src " + sourceHash(styleSource) + "; script-src " + sourceHash(scriptSource) +
+	policy := "default-src 'none'; style-src " + sourceHash(styleSource) + "; script-src " + sourceHash(scriptSource) +
 		"; connect-src 'self'; form-action 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+	p.headers = http.Header{
+		"Content-Type": {"text/html; charset=utf-8"}, "Content-Security-Policy": {policy}, "Referrer-Policy": {"no-referrer"},
+		"Cache-Control": {"no-store"}, "Vary": {"Accept"},
+	}
 	p.document, err = renderDocs(d)
 	return p, err
 }
@@ -73,7 +77,7 @@ type pageResult struct {
 	Words                  []pageWord
 	// Marked is the review with its words marked, written here because there
 	// are hundreds of them.
-	Marked pages.HTML
+	Marked pages.Raw
 }
 
 // pageWord is a word that decided, all its places together.
@@ -82,7 +86,7 @@ type pageWord struct{ Text, Class, Weight string }
 // pageWords is the number of words that are listed.
 const pageWords = 10
 
-func newResult(text string, e model.Explanation, classes [2]string) *pageResult {
+func (m *marking) result(text string, e model.Explanation, classes [2]string) *pageResult {
 	sides := [2]string{"negative", "positive"}
 	r := &pageResult{
 		Verdict: verdict(e.Class), Side: sides[e.Label], Confidence: e.Probabilities[e.Label], Percent: percent(e.Probabilities[e.Label]),
@@ -92,16 +96,12 @@ func newResult(text string, e model.Explanation, classes [2]string) *pageResult 
 	for _, s := range e.Spans {
 		most = max(most, math.Abs(s.Weight))
 	}
-	m := markings.Get().(*marking) //nolint:errcheck,forcetypeassert // the pool has nothing else
-	defer markings.Put(m)
 	m.mark(text, e.Spans, most)
-	r.Marked = pages.HTML(m.out) //nolint:gosec // all of the text is escaped
-	r.Words = m.heaviest(pageWords)
-	clear(m.index)
+	r.Marked, r.Words = m.out, m.heaviest(pageWords)
 	return r
 }
 
-// marking is what a result is made in.
+// marking is what a result is made in, and valid until the next one is.
 type marking struct {
 	out   []byte
 	index map[string]int // of a word in words
@@ -110,10 +110,18 @@ type marking struct {
 
 var markings = sync.Pool{New: func() any { return &marking{index: map[string]int{}} }}
 
+// recycle keeps m for another page, unless it is unusually large.
+func (m *marking) recycle() {
+	if cap(m.out) <= 1<<18 && cap(m.words) <= 1<<12 {
+		markings.Put(m)
+	}
+}
+
 // mark writes a text with its spans marked, and adds up what each word weighs
 // in all its places.
 func (m *marking) mark(text string, spans []model.Span, most float64) {
 	m.out, m.words = m.out[:0], m.words[:0]
+	clear(m.index)
 	at := 0
 	for _, s := range spans {
 		m.out = pages.AppendEscaped(m.out, text[at:s.Start])
@@ -204,11 +212,9 @@ func (c *call) renderPage(status int, data pageData) {
 
 func (c *call) html(status int, data []byte) {
 	h := c.w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", c.s.page.policy)
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Vary", "Accept")
+	for name, value := range c.s.page.headers {
+		h[name] = value
+	}
 	h.Set("Content-Length", strconv.Itoa(len(data)))
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(data) // the client may be gone
@@ -290,7 +296,9 @@ func (c *call) form() error {
 		c.json(http.StatusOK, formJSON{p, p.Verdict, c.model.json()})
 		return nil
 	}
-	c.renderPage(http.StatusOK, pageData{Text: text, Result: newResult(text, e, c.model.Classes())})
+	m := markings.Get().(*marking) //nolint:errcheck,forcetypeassert // the pool has nothing else
+	defer m.recycle()
+	c.renderPage(http.StatusOK, pageData{Text: text, Result: m.result(text, e, c.model.Classes())})
 	return nil
 }
 

@@ -57,6 +57,8 @@ func (e *evaluation) write(v reflect.Value) {
 	switch s := v.Interface().(type) {
 	case HTML:
 		e.out = append(e.out, s...)
+	case Raw:
+		e.out = append(e.out, s...)
 	case string:
 		e.out = AppendEscaped(e.out, s)
 	default:

@@ -10,6 +10,9 @@ import (
 // HTML is text that is written as it is.
 type HTML string
 
+// Raw is HTML in a buffer of the caller's.
+type Raw []byte
+
 // Funcs are the functions of a template, by name: each has a result, and may
 // have an error after it.
 type Funcs map[string]any
