@@ -238,6 +238,13 @@ func TestExplain(t *testing.T) {
 	if sum := few.Intercept + few.Terms[0].Weight + few.Terms[1].Weight + few.Rest; len(few.Terms) != 2 || math.Abs(sum-e.LogOdds) > 1e-12 {
 		t.Errorf("%+v", few)
 	}
+	none := m.Explain(raw, -1)
+	if none.Terms != nil || none.Rest != 0 {
+		t.Errorf("no terms wanted: %v, rest %v", none.Terms, none.Rest)
+	}
+	if diff := cmp.Diff(e.Spans, none.Spans); diff != "" {
+		t.Errorf("spans without terms: %s", diff)
+	}
 	if e := m.Explain("", 0); len(e.Terms) != 0 || len(e.Spans) != 0 || e.Intercept != e.LogOdds {
 		t.Errorf("empty text: %+v", e)
 	}
