@@ -49,9 +49,15 @@ type Problem struct {
 	mu sync.Mutex
 	// plain is the matrix as it is; scaled is the one for the last NaiveBayes
 	// asked for, with the ratios.
-	plain, scaled *matrix
+	plain, scaled prepared
 	scaledBy      NaiveBayes
 	ratio         []float64
+}
+
+// prepared is a matrix as it is and with columns merged, each once it was asked
+// for.
+type prepared struct {
+	whole, merged *matrix
 }
 
 // NewProblem checks rows and labels, which are 1 and 0. Workers below 1 means
@@ -108,8 +114,10 @@ func (p *Problem) Fit(ctx context.Context, o Options) (*Result, error) {
 		if x, ratio, err = p.rows(o.NaiveBayes); err != nil {
 			return nil, err
 		}
-		t.x = &matrix{CSR: x, workers: p.workers}
-	} else if t.x, ratio, err = p.matrix(ctx, o.NaiveBayes); err != nil {
+		if t.x, err = newRows(ctx, x, p.workers); err != nil {
+			return nil, err
+		}
+	} else if t.x, ratio, err = p.matrix(ctx, o.NaiveBayes, t.ridge > 0 && t.lasso == 0); err != nil {
 		return nil, err
 	}
 	var r *Result
@@ -126,6 +134,7 @@ func (p *Problem) Fit(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}
+	r.Coef = t.x.merged.part(r.Coef)
 	r.finish(o.NaiveBayes, ratio)
 	for _, w := range r.Coef {
 		if math.IsNaN(w) || math.IsInf(w, 0) {
@@ -175,30 +184,59 @@ func (p *Problem) Path(ctx context.Context, o Options, cs []float64) ([]*Result,
 }
 
 // matrix returns the matrix by rows and columns, scaled by the ratios if there
-// are any.
-func (p *Problem) matrix(ctx context.Context, nb *NaiveBayes) (*matrix, []float64, error) {
+// are any, with columns merged if they may be.
+func (p *Problem) matrix(ctx context.Context, nb *NaiveBayes, merged bool) (*matrix, []float64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var err error
 	if nb == nil {
-		if p.plain == nil {
-			p.plain, err = newMatrix(ctx, p.x, p.workers)
-		}
-		return p.plain, nil, err
+		m, err := p.plain.get(ctx, merged, p.workers, func() (*features.CSR, error) { return p.x, nil })
+		return m, nil, err
 	}
 	key := NaiveBayes{Alpha: nb.Alpha, Exponent: nb.Exponent, Binary: nb.Binary}
-	if p.scaled == nil || p.scaledBy != key {
-		x, ratio, err := p.rows(nb)
-		if err != nil {
-			return nil, nil, err
-		}
-		m, err := newMatrix(ctx, x, p.workers)
-		if err != nil {
-			return nil, nil, err
-		}
-		p.scaled, p.scaledBy, p.ratio = m, key, ratio
+	if p.scaledBy != key {
+		p.scaled, p.scaledBy, p.ratio = prepared{}, key, nil
 	}
-	return p.scaled, p.ratio, nil
+	m, err := p.scaled.get(ctx, merged, p.workers, func() (x *features.CSR, err error) {
+		x, p.ratio, err = p.rows(nb)
+		return x, err
+	})
+	return m, p.ratio, err
+}
+
+// get makes the matrix of rows unless it is there.
+func (p *prepared) get(ctx context.Context, merged bool, workers int, rows func() (*features.CSR, error)) (*matrix, error) {
+	switch {
+	case merged && p.merged != nil:
+		return p.merged, nil
+	case !merged && p.whole != nil:
+		return p.whole, nil
+	}
+	x, err := rows()
+	if err != nil {
+		return nil, err
+	}
+	var how *merging
+	if merged {
+		if x, how, err = merge(ctx, x, workers); err != nil {
+			return nil, err
+		}
+	}
+	if how == nil && p.whole != nil {
+		p.merged = p.whole
+		return p.whole, nil
+	}
+	m, err := newMatrix(ctx, x, workers)
+	if err != nil {
+		return nil, err
+	}
+	m.merged = how
+	if merged {
+		p.merged = m
+	}
+	if how == nil {
+		p.whole = m
+	}
+	return m, nil
 }
 
 // rows is matrix by rows alone.

@@ -10,7 +10,15 @@ import (
 // matrix is a sparse matrix by rows and, for products with its transpose, by
 // columns.
 type matrix struct {
+	// The rows have places for columns, in the order of place.
 	*features.CSR
+	// place is where products with rows find a column's coefficient: the more
+	// rows have the column the further in front, so that what is often asked
+	// for lies together. Nil is the column itself.
+	place []int32
+	// merged, unless nil, says which columns of the problem's matrix those
+	// here stand for.
+	merged *merging
 	starts []int64 // of columns
 	rows   []int32
 	values []float64
@@ -29,8 +37,8 @@ const (
 // however many workers there are.
 func newMatrix(ctx context.Context, x *features.CSR, workers int) (*matrix, error) {
 	m := &matrix{
-		CSR: x, workers: workers,
-		starts: make([]int64, x.Cols+1), rows: make([]int32, x.NNZ()), values: make([]float64, x.NNZ()),
+		workers: workers,
+		starts:  make([]int64, x.Cols+1), rows: make([]int32, x.NNZ()), values: make([]float64, x.NNZ()),
 	}
 	parts := min(parallel.Workers(workers), max(1, x.NNZ()/(4*(x.Cols+1))), 8)
 	step := max(1, (x.Rows+parts-1)/parts)
@@ -80,7 +88,14 @@ func newMatrix(ctx context.Context, x *features.CSR, workers int) (*matrix, erro
 	if m.blocks[len(m.blocks)-1] != x.Cols {
 		m.blocks = append(m.blocks, x.Cols)
 	}
-	return m, nil
+	count := make([]int32, x.Cols)
+	for c := range count {
+		count[c] = int32(m.starts[c+1] - m.starts[c])
+	}
+	var err error
+	m.place = places(count, x.Rows)
+	m.CSR, err = relabel(ctx, x, m.place, workers)
+	return m, err
 }
 
 // column returns the rows that have a value in column c, and the values.

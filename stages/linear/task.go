@@ -86,7 +86,7 @@ func (t *task) start() ([]float64, float64) {
 	if from == nil {
 		from = s.Coef
 	}
-	copy(w, from)
+	t.x.merged.join(w, from)
 	if !t.o.Intercept {
 		return w, 0
 	}
@@ -95,7 +95,11 @@ func (t *task) start() ([]float64, float64) {
 
 // decide sets z to the decisions.
 func (t *task) decide(ctx context.Context, w []float64, b float64, z []float64) error {
-	_, err := t.x.overRows(ctx, func(lo, hi int) sums {
+	w, err := t.x.spread(ctx, w, make([]float64, len(w)))
+	if err != nil {
+		return err
+	}
+	_, err = t.x.overRows(ctx, func(lo, hi int) sums {
 		for i := lo; i < hi; i++ {
 			cols, vals := t.x.Row(i)
 			z[i] = b + dotSparse(cols, vals, w)
