@@ -42,7 +42,6 @@ func newDualState(cols int, o Options) *dualState {
 // Lin, "Dual Coordinate Descent Methods for Logistic Regression and Maximum
 // Entropy Models", 2011). It needs the matrix by rows alone.
 func (t *task) dual(ctx context.Context) (*Result, error) {
-	// The coefficients are in the order of places.
 	x := t.x.CSR
 	s := newDualState(x.Cols, t.o)
 	rows := make([]dualRow, x.Rows)
@@ -72,7 +71,7 @@ func (t *task) dual(ctx context.Context) (*Result, error) {
 		r.Violation = violation
 		r.Converged = violation <= t.o.Tol
 	}
-	r.Coef, r.Intercept = t.x.gather(s.w), float64(s.v*s.scale)
+	r.Coef, r.Intercept = s.w, float64(s.v*s.scale)
 	z := make([]float64, x.Rows)
 	if err := t.decide(ctx, r.Coef, r.Intercept, z); err != nil {
 		return nil, err

@@ -114,9 +114,7 @@ func (p *Problem) Fit(ctx context.Context, o Options) (*Result, error) {
 		if x, ratio, err = p.rows(o.NaiveBayes); err != nil {
 			return nil, err
 		}
-		if t.x, err = newRows(ctx, x, p.workers); err != nil {
-			return nil, err
-		}
+		t.x = &matrix{CSR: x, workers: p.workers}
 	} else if t.x, ratio, err = p.matrix(ctx, o.NaiveBayes, t.ridge > 0 && t.lasso == 0); err != nil {
 		return nil, err
 	}

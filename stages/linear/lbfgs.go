@@ -30,7 +30,7 @@ func (t *task) lbfgs(ctx context.Context) (*Result, error) {
 	}
 	e := &evaluation{
 		task: t, ctx: ctx, at: make([]float64, n), grad: make([]float64, n),
-		w: make([]float64, d), spread: make([]float64, d), z: make([]float64, t.x.Rows), slope: make([]float64, t.x.Rows),
+		w: make([]float64, d), z: make([]float64, t.x.Rows), slope: make([]float64, t.x.Rows),
 	}
 	if err := e.scaleAt(); err != nil {
 		return nil, err
@@ -94,10 +94,9 @@ type evaluation struct {
 	unit []float64
 	// at is the point, grad the gradient there.
 	at, grad []float64
-	// w are the coefficients, spread the same by places.
-	w, spread []float64
-	b         float64
-	value     float64
+	w        []float64
+	b        float64
+	value    float64
 	// largest is the largest component of the gradient by coefficients.
 	largest  float64
 	z, slope []float64
@@ -158,15 +157,11 @@ func (e *evaluation) evaluate(x []float64) error {
 	if e.o.Intercept {
 		e.b = float64(x[d] * e.unit[d])
 	}
-	w, err := e.x.spread(e.ctx, e.w, e.spread)
-	if err != nil {
-		return err
-	}
 	loss, err := e.x.overRows(e.ctx, func(lo, hi int) sums {
 		var found sums
 		for i := lo; i < hi; i++ {
 			cols, vals := e.x.Row(i)
-			e.z[i] = e.b + dotSparse(cols, vals, w)
+			e.z[i] = e.b + dotSparse(cols, vals, e.w)
 			y := e.y[i]
 			c := e.cost(y)
 			e.slope[i] = -y * float64(c*portable.Sigmoid(-y*e.z[i]))

@@ -10,12 +10,7 @@ import (
 // matrix is a sparse matrix by rows and, for products with its transpose, by
 // columns.
 type matrix struct {
-	// The rows have places for columns, in the order of place.
 	*features.CSR
-	// place is where products with rows find a column's coefficient: the more
-	// rows have the column the further in front, so that what is often asked
-	// for lies together. Nil is the column itself.
-	place []int32
 	// merged, unless nil, says which columns of the problem's matrix those
 	// here stand for.
 	merged *merging
@@ -37,8 +32,8 @@ const (
 // however many workers there are.
 func newMatrix(ctx context.Context, x *features.CSR, workers int) (*matrix, error) {
 	m := &matrix{
-		workers: workers,
-		starts:  make([]int64, x.Cols+1), rows: make([]int32, x.NNZ()), values: make([]float64, x.NNZ()),
+		CSR: x, workers: workers,
+		starts: make([]int64, x.Cols+1), rows: make([]int32, x.NNZ()), values: make([]float64, x.NNZ()),
 	}
 	parts := min(parallel.Workers(workers), max(1, x.NNZ()/(4*(x.Cols+1))), 8)
 	step := max(1, (x.Rows+parts-1)/parts)
@@ -88,14 +83,7 @@ func newMatrix(ctx context.Context, x *features.CSR, workers int) (*matrix, erro
 	if m.blocks[len(m.blocks)-1] != x.Cols {
 		m.blocks = append(m.blocks, x.Cols)
 	}
-	count := make([]int32, x.Cols)
-	for c := range count {
-		count[c] = int32(m.starts[c+1] - m.starts[c])
-	}
-	var err error
-	m.place = places(count, x.Rows)
-	m.CSR, err = relabel(ctx, x, m.place, workers)
-	return m, err
+	return m, nil
 }
 
 // column returns the rows that have a value in column c, and the values.
@@ -141,9 +129,9 @@ func (m *matrix) overColumns(ctx context.Context, do func(lo, hi int) sums) (tot
 	return total, err
 }
 
-// dotSparse is the product of a sparse and a dense vector. Four sums go side
-// by side, since one would wait for each addition.
-func dotSparse(at []int32, vals, w []float64) float64 {
+// dotGo is dotSparse. Four sums go side by side, since one would wait for each
+// addition.
+func dotGo(at []int32, vals, w []float64) float64 {
 	var a, b, c, d float64
 	vals = vals[:len(at)]
 	for len(at) >= 4 && len(vals) >= 4 {

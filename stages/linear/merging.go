@@ -79,6 +79,30 @@ func merge(ctx context.Context, x *features.CSR, workers int) (*features.CSR, *m
 	return mergeRows(ctx, x, count, merges, length, saved, workers)
 }
 
+// countColumns returns the numbers of values by column.
+func countColumns(ctx context.Context, x *features.CSR, workers int) ([]int32, error) {
+	parts := min(parallel.Workers(workers), max(1, x.NNZ()/(4*(x.Cols+1))), 8)
+	step := max(1, (x.Rows+parts-1)/parts)
+	counts := make([][]int32, (x.Rows+step-1)/step)
+	err := parallel.Blocks(ctx, x.Rows, step, workers, func(lo, hi int) error {
+		count := make([]int32, x.Cols)
+		for _, c := range x.Indices[x.Indptr[lo]:x.Indptr[hi]] {
+			count[c]++
+		}
+		counts[lo/step] = count
+		return nil
+	})
+	if err != nil || len(counts) == 0 {
+		return make([]int32, x.Cols), err
+	}
+	for _, more := range counts[1:] {
+		for c, n := range more {
+			counts[0][c] += n
+		}
+	}
+	return counts[0], nil
+}
+
 func mergeRows(ctx context.Context, x *features.CSR, count, merges []int32, length []float64, saved, workers int) (*features.CSR, *merging, error) {
 	m := &merging{column: make([]int32, x.Cols), share: make([]float64, x.Cols)}
 	out := &features.CSR{Rows: x.Rows, Cols: x.Cols - saved, Indptr: make([]int64, x.Rows+1)}

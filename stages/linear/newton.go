@@ -27,8 +27,8 @@ type newtonState struct {
 	// change of the decisions.
 	step, dz []float64
 	stepB    float64
-	// Room to work in; spread is dir by places.
-	res, dir, along, bent, trial, spread []float64
+	// Room to work in.
+	res, dir, along, bent, trial []float64
 }
 
 // point is where another solver ended.
@@ -48,7 +48,7 @@ func (t *task) newton(ctx context.Context, from *point) (*Result, error) {
 		z: make([]float64, n), slope: make([]float64, n), curve: make([]float64, n), dz: make([]float64, n),
 		grad: make([]float64, d), diag: make([]float64, d), step: make([]float64, d),
 		res: make([]float64, d), dir: make([]float64, d),
-		along: make([]float64, n), bent: make([]float64, n), trial: make([]float64, n), spread: make([]float64, d),
+		along: make([]float64, n), bent: make([]float64, n), trial: make([]float64, n),
 	}
 	// The violation at 0 is the measure for the others.
 	norm, largest, err := s.derive(ctx)
@@ -176,15 +176,11 @@ func (s *newtonState) solve(ctx context.Context, precision float64) error {
 			break
 		}
 		// dir·H·dir is the bend of the loss along dir with that of the penalty.
-		dir, err := s.x.spread(ctx, s.dir, s.spread)
-		if err != nil {
-			return err
-		}
 		bend, err := s.x.overRows(ctx, func(lo, hi int) sums {
 			var found sums
 			for i := lo; i < hi; i++ {
 				cols, vals := s.x.Row(i)
-				v := dirB + dotSparse(cols, vals, dir)
+				v := dirB + dotSparse(cols, vals, s.dir)
 				s.along[i] = v
 				u := float64(s.curve[i] * v)
 				s.bent[i] = u

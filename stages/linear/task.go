@@ -95,11 +95,7 @@ func (t *task) start() ([]float64, float64) {
 
 // decide sets z to the decisions.
 func (t *task) decide(ctx context.Context, w []float64, b float64, z []float64) error {
-	w, err := t.x.spread(ctx, w, make([]float64, len(w)))
-	if err != nil {
-		return err
-	}
-	_, err = t.x.overRows(ctx, func(lo, hi int) sums {
+	_, err := t.x.overRows(ctx, func(lo, hi int) sums {
 		for i := lo; i < hi; i++ {
 			cols, vals := t.x.Row(i)
 			z[i] = b + dotSparse(cols, vals, w)
