@@ -10,11 +10,15 @@ import (
 // rowState is what the search for a step keeps of a row, side by side, since
 // a coordinate needs both.
 type rowState struct {
-	// curve is the second derivative of the loss by z.
+	// curve is the second derivative of the loss by z, and above 0.
 	curve float64
-	// xd is how much the step changes z.
-	xd float64
+	// bent is curve times how much the step changes z.
+	bent float64
 }
+
+// leastCurve stands for a second derivative of 0, so that the change of z is
+// bent/curve. It is too small to be felt by the model.
+const leastCurve = 1e-100
 
 // coordinateState is a point of a task with an L1 penalty, with what is
 // derived from it.
@@ -154,7 +158,7 @@ func (s *coordinateState) derive(ctx context.Context) (violation float64, err er
 		return 0, err
 	}
 	for i := range s.at {
-		s.at[i] = rowState{curve: curve[i]}
+		s.at[i] = rowState{curve: max(curve[i], leastCurve)}
 	}
 	// A coefficient takes part when it is not 0 or close to leaving it; how
 	// close follows from the last violation. The others are looked at again
@@ -207,7 +211,11 @@ func (s *coordinateState) solve(ctx context.Context, goal float64) (sweeps int, 
 		var total, most float64
 		for k := 0; k < open; {
 			j := s.active[k]
-			off, away := s.improve(int(j))
+			var next ahead
+			if k+1 < open {
+				next.at, next.vals = s.x.column(int(s.active[k+1]))
+			}
+			off, away := s.improve(int(j), next)
 			if away > margin {
 				// It is 0 and stays so: to be visited again in the end.
 				open--
@@ -237,8 +245,9 @@ func (s *coordinateState) solve(ctx context.Context, goal float64) (sweeps int, 
 
 // improve minimizes the model by one coefficient. It returns how far that was
 // from optimal and, for a coefficient that is 0 and stays so, how far its
-// gradient is from moving it.
-func (s *coordinateState) improve(j int) (off, away float64) {
+// gradient is from moving it. The next values are those of the next
+// coefficient.
+func (s *coordinateState) improve(j int, next ahead) (off, away float64) {
 	rows, vals := s.x.column(j)
 	w, h := s.aim[j], s.hess[j]
 	g := s.grad[j] + float64((nu+s.ridge)*(w-s.w[j])) + bentSparse(rows, vals, s.at)
@@ -259,31 +268,36 @@ func (s *coordinateState) improve(j int) (off, away float64) {
 		return off, 0
 	}
 	s.aim[j] = aim
-	at := s.at
-	vals = vals[:len(rows)]
-	for k, i := range rows {
-		at[i].xd += float64(delta * vals[k])
-	}
+	bendSparse(delta, rows, vals, s.at, next)
 	return off, 0
 }
 
-// bentSparse is the product of a sparse vector with curve·xd.
-func bentSparse(rows []int32, vals []float64, at []rowState) float64 {
+// bentGo is bentSparse, the product of a sparse vector with what is bent of
+// the rows.
+func bentGo(rows []int32, vals []float64, at []rowState) float64 {
 	var a, b, c, d float64
 	vals = vals[:len(rows)]
 	for len(rows) >= 4 && len(vals) >= 4 {
-		p, q, r, s := &at[rows[0]], &at[rows[1]], &at[rows[2]], &at[rows[3]]
-		a += float64(vals[0] * float64(p.curve*p.xd))
-		b += float64(vals[1] * float64(q.curve*q.xd))
-		c += float64(vals[2] * float64(r.curve*r.xd))
-		d += float64(vals[3] * float64(s.curve*s.xd))
+		a += float64(vals[0] * at[rows[0]].bent)
+		b += float64(vals[1] * at[rows[1]].bent)
+		c += float64(vals[2] * at[rows[2]].bent)
+		d += float64(vals[3] * at[rows[3]].bent)
 		rows, vals = rows[4:], vals[4:]
 	}
 	for k, i := range rows {
-		p := &at[i]
-		a += float64(vals[k] * float64(p.curve*p.xd))
+		a += float64(vals[k] * at[i].bent)
 	}
 	return (a + b) + (c + d)
+}
+
+// bendGo is bendSparse: it adds to what is bent of the rows when the step
+// changes by delta in the direction of a sparse vector.
+func bendGo(delta float64, rows []int32, vals []float64, at []rowState) {
+	vals = vals[:len(rows)]
+	for k, i := range rows {
+		p := &at[i]
+		p.bent += float64(float64(delta*vals[k]) * p.curve)
+	}
 }
 
 // improveB minimizes the model by the intercept and returns how far it was
@@ -291,7 +305,7 @@ func bentSparse(rows []int32, vals []float64, at []rowState) float64 {
 func (s *coordinateState) improveB() float64 {
 	var bent float64
 	for i := range s.at {
-		bent += float64(s.at[i].curve * s.at[i].xd)
+		bent += s.at[i].bent
 	}
 	b, h := s.aimB, s.hessB
 	g := s.gradB + float64((nu+s.ridgeB)*(b-s.b)) + bent
@@ -310,7 +324,7 @@ func (s *coordinateState) improveB() float64 {
 	}
 	s.aimB = aim
 	for i := range s.at {
-		s.at[i].xd += delta
+		s.at[i].bent += float64(delta * s.at[i].curve)
 	}
 	return off
 }
@@ -331,13 +345,17 @@ func (s *coordinateState) walk(ctx context.Context, value float64) (change float
 		return 0, false, nil
 	}
 	seen = -promise > float64(1e-13*math.Abs(value))
+	// What is bent is from here on the change of z itself.
+	for i := range s.at {
+		s.at[i].bent /= s.at[i].curve
+	}
 	trial := s.room[2]
 	for t := 1.0; t > 1e-10; t /= 2 {
 		loss, err := s.x.overRows(ctx, func(lo, hi int) sums {
 			var sum float64
 			for i := lo; i < hi; i++ {
 				y := s.y[i]
-				trial[i] = s.z[i] + float64(t*s.at[i].xd)
+				trial[i] = s.z[i] + float64(t*s.at[i].bent)
 				sum += float64(s.cost(y) * (portable.Log1pExp(-y*trial[i]) - portable.Log1pExp(-y*s.z[i])))
 			}
 			return sums{sum}

@@ -148,7 +148,11 @@ func (s *dualState) sweep(ctx context.Context, x *features.CSR, y, squares []flo
 			cost = costs[1]
 		}
 		cols, vals := x.Row(int(i))
-		margin := y[i] * (dotSparse(cols, vals, s.w) + float64(s.v*s.scale))
+		var next ahead
+		if k+1 < len(order) {
+			next.at, next.vals = x.Row(int(order[k+1]))
+		}
+		margin := y[i] * (dotAhead(cols, vals, s.w, next) + float64(s.v*s.scale))
 		before := rows[i].alpha
 		violation, n := rows[i].improve(squares[i], margin, cost, s.inner)
 		largest = max(largest, violation)

@@ -162,8 +162,8 @@ func dotSquares(at []int32, vals, w []float64) float64 {
 	return a + b
 }
 
-// addSparse adds f times a sparse vector to a dense one.
-func addSparse(f float64, at []int32, vals, w []float64) {
+// addGo is addSparse.
+func addGo(f float64, at []int32, vals, w []float64) {
 	vals = vals[:len(at)]
 	for k, i := range at {
 		w[i] += float64(f * vals[k])
