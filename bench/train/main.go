@@ -168,6 +168,8 @@ type bench struct {
 	dir                     string
 	runs                    int
 	flow, python, liblinear string
+	// written is the classifier whose model liblinear wrote last.
+	written string
 }
 
 // compare adds the lines of one comparison: the tools take turns.

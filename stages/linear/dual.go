@@ -131,35 +131,52 @@ func (s *dualState) squares(x *features.CSR) []float64 {
 	return out
 }
 
+// dualNext is all that a visit of a row needs.
+type dualNext struct {
+	dualRow
+	ahead
+	y, square float64
+}
+
+func (n *dualNext) read(i int32, x *features.CSR, y, squares []float64, rows []dualRow) {
+	n.dualRow, n.y, n.square = rows[i], y[i], squares[i]
+	n.at, n.vals = x.Row(int(i))
+}
+
 // sweep optimizes each row's variable once, in random order, and returns the
 // largest violation that it found.
 func (s *dualState) sweep(ctx context.Context, x *features.CSR, y, squares []float64, rows []dualRow, order []int32, costs [2]float64) (float64, error) {
 	s.random.shuffle(order)
 	var largest float64
 	steps := 0
+	// What belongs to the next row is read before it is needed.
+	var next, row dualNext
+	if len(order) > 0 {
+		next.read(order[0], x, y, squares, rows)
+	}
 	for k, i := range order {
 		if k&1023 == 0 {
 			if err := ctx.Err(); err != nil {
 				return 0, err
 			}
 		}
+		row = next
+		if k+1 < len(order) {
+			next.read(order[k+1], x, y, squares, rows)
+		}
 		cost := costs[0]
-		if y[i] > 0 {
+		if row.y > 0 {
 			cost = costs[1]
 		}
-		cols, vals := x.Row(int(i))
-		var next ahead
-		if k+1 < len(order) {
-			next.at, next.vals = x.Row(int(order[k+1]))
-		}
-		margin := y[i] * (dotAhead(cols, vals, s.w, next) + float64(s.v*s.scale))
-		before := rows[i].alpha
-		violation, n := rows[i].improve(squares[i], margin, cost, s.inner)
+		margin := row.y * (dotAhead(row.at, row.vals, s.w, next.ahead) + float64(s.v*s.scale))
+		d := row.dualRow
+		violation, n := d.improve(row.square, margin, cost, s.inner)
 		largest = max(largest, violation)
 		steps += n
 		if n > 0 {
-			f := float64((rows[i].alpha - before) * y[i])
-			addSparse(f, cols, vals, s.w)
+			rows[i] = d
+			f := float64((d.alpha - row.alpha) * row.y)
+			addSparse(f, row.at, row.vals, s.w)
 			s.v += float64(f * s.scale)
 		}
 	}
