@@ -18,6 +18,10 @@
 // with rows that need not fit into memory. [Result] says whether the tolerance
 // was reached, in numbers.
 //
+// Before an L2 fit, but for the dual's, columns that have their only value in
+// the same row are merged into one, which stands for them exactly: most of the
+// columns of n-grams. Violations are those of the columns as they are.
+//
 // Beside it are the log-count ratios of naive Bayes as scales of the columns
 // ([NaiveBayes]), multinomial naive Bayes ([FitMultinomial]) and the
 // calibration of probabilities ([FitSigmoid], [FitTemperature], [OutOfFold]).
