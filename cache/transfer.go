@@ -62,7 +62,8 @@ func (s *Store) Begun(d Digest) bool {
 // PutPart stores what open yields under the digest d, like PutAs. When that
 // breaks off, the beginning is kept for an hour, and the next call asks open
 // for the rest only. Another process that does the same at the same time is left
-// alone: this one starts afresh then. It returns the number of bytes that open
+// alone: this one starts afresh then. A reader that can write itself, best in
+// large blocks, is let do so. PutPart returns the number of bytes that open
 // yielded.
 func (s *Store) PutPart(ctx context.Context, d Digest, open func(offset int64) (io.ReadCloser, error)) (n int64, err error) {
 	if d.IsZero() {
@@ -92,7 +93,12 @@ func (s *Store) PutPart(ctx context.Context, d Digest, open func(offset int64) (
 	if err != nil {
 		return 0, fmt.Errorf("put object %s: %w", d, err)
 	}
-	n, err = sc.feed(ctx, io.MultiWriter(w, f), r, -1, nil)
+	both := sideBySide{ctx, w, f}
+	if own, ok := r.(io.WriterTo); ok {
+		n, err = own.WriteTo(&both)
+	} else {
+		n, err = sc.feed(ctx, &both, r, -1, nil)
+	}
 	if cerr := r.Close(); err == nil {
 		err = cerr
 	}
@@ -107,6 +113,38 @@ func (s *Store) PutPart(ctx context.Context, d Digest, open func(offset int64) (
 		return n, fmt.Errorf("put object %s: %w", d, err)
 	}
 	return n, nil
+}
+
+// sideBySide writes the same to two writers, large blocks at the same time, as long
+// as its context lasts.
+type sideBySide struct {
+	ctx  context.Context
+	a, b io.Writer
+}
+
+// sideBySideFrom is from what size on a block is worth a goroutine.
+const sideBySideFrom = 256 << 10
+
+func (s *sideBySide) Write(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if len(p) < sideBySideFrom {
+		return io.MultiWriter(s.a, s.b).Write(p)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.b.Write(p)
+		done <- err
+	}()
+	_, err := s.a.Write(p)
+	if berr := <-done; err == nil {
+		err = berr
+	}
+	if err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // adoptPart makes a complete part an object.

@@ -270,7 +270,8 @@ var smallBuffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byt
 
 func (t *Transfer) bringOnce(ctx context.Context, d cache.Digest, limit int64) (int64, error) {
 	name := ObjectName(d)
-	if t.Cache.Begun(d) {
+	// Of a native object the limit is the size.
+	if limit > smallObject && d.Hash() == cache.BLAKE3 || t.Cache.Begun(d) {
 		return t.bringRest(ctx, d, limit)
 	}
 	body, err := t.Remote.Get(ctx, name, Range{})
@@ -318,7 +319,7 @@ func (t *Transfer) bringOnce(ctx context.Context, d cache.Digest, limit int64) (
 	return total, err
 }
 
-// bringRest goes on with an object whose beginning is there.
+// bringRest brings a large object, or goes on with one whose beginning is there.
 func (t *Transfer) bringRest(ctx context.Context, d cache.Digest, limit int64) (int64, error) {
 	total := int64(0)
 	_, err := t.Cache.PutPart(ctx, d, func(offset int64) (io.ReadCloser, error) {
@@ -342,14 +343,19 @@ func (t *Transfer) rest(ctx context.Context, d cache.Digest, offset, limit int64
 		// All of it is there, or it is not what it should be.
 		return io.NopCloser(bytes.NewReader(nil)), nil
 	}
-	var r io.ReadCloser
-	if info.Size-offset > 2*chunkSize {
-		r = newChunked(ctx, t.Remote, name, offset, info.Size)
-	} else if r, err = t.Remote.Get(ctx, name, Range{Offset: offset, Length: info.Size - offset}); err != nil {
+	told := func(n int64) {
+		*total += n
+		t.tell(Progress{Bytes: n})
+	}
+	if info.Size-offset > 2*chunkLeast {
+		return newChunked(ctx, t.Remote, name, offset, info.Size, told), nil
+	}
+	r, err := t.Remote.Get(ctx, name, Range{Offset: offset, Length: info.Size - offset})
+	if err != nil {
 		return nil, err
 	}
 	// A remote that sends more than it was asked for is not listened to.
-	return &joined{&countedReader{io.LimitReader(r, info.Size-offset), total, t}, r}, nil
+	return &joined{&countedReader{io.LimitReader(r, info.Size-offset), told}, r}, nil
 }
 
 // joined is a reader with another's Close.
@@ -358,16 +364,25 @@ type joined struct {
 	io.Closer
 }
 
+// joinedBlock is what joined reads at once.
+const joinedBlock = 1 << 20
+
+// WriteTo lets a reader that can write itself do so.
+func (j *joined) WriteTo(w io.Writer) (int64, error) {
+	if own, ok := j.Reader.(io.WriterTo); ok {
+		return own.WriteTo(w)
+	}
+	return io.CopyBuffer(struct{ io.Writer }{w}, j.Reader, make([]byte, joinedBlock))
+}
+
 // countedReader tells what it yields.
 type countedReader struct {
 	io.Reader
-	total *int64
-	t     *Transfer
+	told func(int64)
 }
 
 func (c *countedReader) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
-	*c.total += int64(n)
-	c.t.tell(Progress{Bytes: int64(n)})
+	c.told(int64(n))
 	return n, err
 }

@@ -70,8 +70,13 @@ func TestPushAndFetch(t *testing.T) {
 			if res, err = to.Fetch(t.Context(), items); err != nil || res.Objects != len(all) || len(res.Missing) > 0 {
 				t.Errorf("fetch: %+v, %v", res, err)
 			}
-			// Each object is asked for once, the big one for its size and its rest too.
-			if got, want := operations(m), fmt.Sprintf("get %d, stat 1", len(all)+1); got != want {
+			// Each object is asked for once, the big one for its size too; in DVC's
+			// format, which does not tell that it is big, for its rest as well.
+			gets := len(all)
+			if h == cache.MD5 {
+				gets++
+			}
+			if got, want := operations(m), fmt.Sprintf("get %d, stat 1", gets); got != want {
 				t.Errorf("%s, want %s", got, want)
 			}
 			remotetest.SoundCache(t, fresh)
