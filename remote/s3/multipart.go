@@ -36,7 +36,6 @@ type upload struct {
 
 	mu   sync.Mutex
 	done []types.CompletedPart // by number - 1
-	sums [][md5.Size]byte
 }
 
 // putParts sends a body in parts. They are read in order, by one goroutine, and
@@ -47,7 +46,7 @@ func (s *Store) putParts(ctx context.Context, c *s3.Client, name string, b remot
 		u.part *= 2
 	}
 	n := int((b.Size() + u.part - 1) / u.part)
-	u.done, u.sums = make([]types.CompletedPart, n), make([][md5.Size]byte, n)
+	u.done = make([]types.CompletedPart, n)
 	if err := u.begin(ctx); err != nil {
 		return err
 	}
@@ -188,29 +187,39 @@ func (u *upload) send(ctx context.Context, b remote.Body) error {
 	return context.Cause(ctx)
 }
 
+// sendPart sends a part unless it is there. The server compares what arrives with
+// the SHA-256 that is signed. Where nothing is signed, or a part may be there,
+// the part's tag is compared here: computing it otherwise would cost more than
+// all else that is done for a part.
 func (u *upload) sendPart(ctx context.Context, i int, data []byte) error {
 	s := u.s
 	number := int32(i + 1)
-	u.sums[i] = md5.Sum(data) //nolint:gosec // S3's tag
-	tag := hex.EncodeToString(u.sums[i][:])
-	if p, ok := u.there[number]; ok && aws.ToInt64(p.Size) == int64(len(data)) && trimTag(aws.ToString(p.ETag)) == tag {
+	signed := s.objects.creds != nil
+	p, there := u.there[number]
+	tag := ""
+	if there || !signed {
+		tag = fmt.Sprintf("%x", md5.Sum(data)) //nolint:gosec // S3's tag
+	}
+	if there && aws.ToInt64(p.Size) == int64(len(data)) && trimTag(aws.ToString(p.ETag)) == tag {
 		u.finish(i, p.ETag)
 		return nil
 	}
-	sum := sha256.Sum256(data)
 	in := &s3.UploadPartInput{
 		Bucket: &s.o.Bucket, Key: s.key(u.name), UploadId: &u.id, PartNumber: &number,
 		ContentLength: aws.Int64(int64(len(data))),
 	}
 	in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5 = s.customerKey()
-	ctx = v4.SetPayloadHash(ctx, hex.EncodeToString(sum[:]))
+	if signed {
+		sum := sha256.Sum256(data)
+		ctx = v4.SetPayloadHash(ctx, hex.EncodeToString(sum[:]))
+	}
 	return s.retry.Do(ctx, func() error {
 		in.Body = bytes.NewReader(data)
 		out, err := u.c.UploadPart(ctx, in)
 		if err != nil {
 			return s.wrap(ctx, "put", u.name, err)
 		}
-		if got := trimTag(aws.ToString(out.ETag)); s.comparableTags() && isMD5(got) && got != tag {
+		if got := trimTag(aws.ToString(out.ETag)); tag != "" && s.comparableTags() && isMD5(got) && got != tag {
 			return &remote.Error{Op: "put", Name: u.name, Kind: remote.Unavailable,
 				Err: fmt.Errorf("part %d arrived as %s, not %s", number, got, tag)}
 		}
@@ -263,13 +272,9 @@ func (u *upload) complete(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	whole := md5.New() //nolint:gosec // S3's tag
-	for i := range u.sums {
-		whole.Write(u.sums[i][:])
-	}
-	want := fmt.Sprintf("%x-%d", whole.Sum(nil), len(u.sums))
+	want, known := u.tag()
 	digits, _, composed := strings.Cut(tag, "-")
-	if !s.comparableTags() || !composed || !isMD5(digits) || tag == want {
+	if !known || !s.comparableTags() || !composed || !isMD5(digits) || tag == want {
 		return nil
 	}
 	// It must not stay under its good name.
@@ -277,6 +282,20 @@ func (u *upload) complete(ctx context.Context) error {
 		return errors.Join(&remote.Error{Op: "put", Name: u.name, Kind: remote.Corrupt, Err: errOther}, rerr)
 	}
 	return &remote.Error{Op: "put", Name: u.name, Kind: remote.Unavailable, Err: errOther}
+}
+
+// tag is that of the object that the parts make, if the tags of the parts tell.
+func (u *upload) tag() (tag string, known bool) {
+	whole := md5.New() //nolint:gosec // S3's tag
+	for i := range u.done {
+		part := trimTag(aws.ToString(u.done[i].ETag))
+		if !isMD5(part) {
+			return "", false
+		}
+		sum, _ := hex.DecodeString(part) // isMD5 has done it
+		whole.Write(sum)
+	}
+	return fmt.Sprintf("%x-%d", whole.Sum(nil), len(u.done)), true
 }
 
 var errOther = errors.New("the server holds other bytes than were sent")
