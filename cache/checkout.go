@@ -393,8 +393,6 @@ func (c *checkout) checkUnsaved(ctx context.Context) error {
 }
 
 func distinct(ds []Digest) []Digest {
-	slices.SortFunc(ds, func(a, b Digest) int {
-		return strings.Compare(a.String(), b.String())
-	})
+	slices.SortFunc(ds, Digest.Compare)
 	return slices.Compact(ds)
 }

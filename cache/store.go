@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -253,8 +254,20 @@ func (s *Store) Manifest(d Digest) (*Manifest, error) {
 	return m, nil
 }
 
+// hashers are by algorithm: one for each small object would be most of what a
+// transfer allocates.
+var hashers = func() []sync.Pool {
+	pools := make([]sync.Pool, len(hashes))
+	for i, h := range hashes {
+		pools[i].New = func() any { return h.New() }
+	}
+	return pools
+}()
+
 func digestOf(h *Hash, data []byte, dir bool) Digest {
-	w := h.New()
+	w := hashers[h.id-1].Get().(hash.Hash)
+	defer hashers[h.id-1].Put(w)
+	w.Reset()
 	w.Write(data)
 	return NewDigest(h, w.Sum(nil), dir)
 }

@@ -15,6 +15,9 @@ const (
 	// twice; packRun bounds what one request asks for.
 	packGap = 32 << 10
 	packRun = 2 << 20
+	// packRunsAtOnce is how many are: more of them only wait for each other where
+	// the objects are made, and what they ask for is enough for any network.
+	packRunsAtOnce = 8
 	// packRounds is how often packs are looked for that garbage collections take
 	// away meanwhile.
 	packRounds = 3
@@ -59,7 +62,7 @@ func (f *fetch) bringPacked(ctx context.Context, list []cache.Digest, limits map
 		}
 		ranges := packRanges(places)
 		gone := make([][]packed, len(ranges))
-		err = f.t.each(ctx, "download", len(ranges), func(ctx context.Context, i int) error {
+		err = f.t.eachOf(ctx, "download", packRunsAtOnce, len(ranges), func(ctx context.Context, i int) error {
 			left, err := f.bringRange(ctx, &ranges[i])
 			if errors.Is(err, ErrNotFound) {
 				gone[i], err = left, nil

@@ -40,7 +40,10 @@ type bench struct {
 	flow, tmp string
 	server    *server
 	trash     measure.Trash
-	told      map[string]bool // peers that are absent
+	// few is set when the files are few and large: what is thrown away is deleted
+	// at once then, because the disk could not hold it.
+	few  bool
+	told map[string]bool // peers that are absent
 }
 
 func run() error {
@@ -76,6 +79,7 @@ func run() error {
 		if err := measure.LargeFile(source, *large<<20); err != nil {
 			return err
 		}
+		b.few = true
 		err := b.compare("one", fmt.Sprintf("one file of %d MiB", *large), func(dir string) error {
 			if err := os.Mkdir(dir, 0o777); err != nil {
 				return err
@@ -92,8 +96,8 @@ func run() error {
 	return nil
 }
 
-// compare measures a push of data into an empty bucket, and a pull of it into an
-// empty directory.
+// compare measures a push of data into an empty bucket, a fetch of it into an empty
+// cache, and a pull of it into an empty directory.
 func (b *bench) compare(key, what string, data func(dir string) error) error {
 	tools := b.tools(key, *peers)
 	for _, t := range tools {
@@ -102,9 +106,17 @@ func (b *bench) compare(key, what string, data func(dir string) error) error {
 		}
 	}
 	b.print("push "+what, tools, func(t *tool) []string { return t.push }, b.forget)
+	// s5cmd beside a fetch: both write what they bring once.
+	var once []*tool
+	for _, t := range tools {
+		if t.fetch != nil {
+			once = append(once, t)
+		}
+	}
+	b.print("fetch (pull into the cache only) "+what, once, func(t *tool) []string { return t.fetch }, b.clone)
 	b.print("pull "+what, tools, func(t *tool) []string { return t.pull }, b.clone)
 	for _, t := range tools {
-		if err := b.trash.Throw(t.dir); err != nil {
+		if err := b.throw(t.dir); err != nil {
 			return err
 		}
 		if err := b.forget(t); err != nil {
@@ -136,6 +148,14 @@ func (b *bench) print(title string, tools []*tool, args func(*tool) []string, be
 	if len(rows) > 2 {
 		fmt.Println()
 	}
+}
+
+// throw takes a file or directory away.
+func (b *bench) throw(path string) error {
+	if b.few {
+		return os.RemoveAll(path)
+	}
+	return b.trash.Throw(path)
 }
 
 func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }

@@ -18,9 +18,10 @@ type tool struct {
 	prefix string
 	// init makes a project, nil for programs that know none.
 	init []string
-	// push and pull are the arguments of the commands.
-	push, pull []string
-	env        []string
+	// push, fetch and pull are the arguments of the commands. fetch is nil for
+	// programs that are not compared in it.
+	push, fetch, pull []string
+	env               []string
 }
 
 // tools are the programs that were found, with a directory and a prefix each.
@@ -35,6 +36,9 @@ func (b *bench) tools(what string, peers bool) []*tool {
 		project("native", "flow", b.flow, []string{"init", "-q", "--no-scm"}),
 		project("format", "flow, DVC's format", b.flow, []string{"init", "-q", "--no-scm", "--format", "dvc"}),
 	}
+	for _, t := range list {
+		t.fetch = []string{"fetch", "-q"}
+	}
 	if exe, ok := b.peer("FLOW_BENCH_DVC", "dvc"); ok && peers {
 		list = append(list, project("dvc", "DVC", exe, []string{"init", "-q", "--no-scm"}))
 	}
@@ -43,6 +47,7 @@ func (b *bench) tools(what string, peers bool) []*tool {
 		common := []string{"--endpoint-url", b.server.endpoint, "--log", "error", "cp"}
 		t.push = append(common[:len(common):len(common)], "data/", "s3://"+bucket+"/"+t.prefix+"/data/")
 		t.pull = append(common[:len(common):len(common)], "s3://"+bucket+"/"+t.prefix+"/data/*", "data/")
+		t.fetch = t.pull
 		list = append(list, t)
 	}
 	if exe, ok := b.peer("FLOW_BENCH_RCLONE", "rclone"); ok && peers {
@@ -110,7 +115,7 @@ func (b *bench) clone(t *tool) error {
 			return err
 		}
 	}
-	if err := b.trash.Throw(t.dir); err != nil {
+	if err := b.throw(t.dir); err != nil {
 		return err
 	}
 	if err := b.project(t); err != nil || t.init == nil {
@@ -122,7 +127,7 @@ func (b *bench) clone(t *tool) error {
 // forget empties what the server has of a tool.
 func (b *bench) forget(t *tool) error {
 	for _, dir := range b.server.places(t.prefix) {
-		if err := b.trash.Throw(dir); err != nil {
+		if err := b.throw(dir); err != nil {
 			return err
 		}
 	}

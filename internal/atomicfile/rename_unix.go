@@ -2,10 +2,27 @@
 
 package atomicfile
 
-import "os"
+import (
+	"os"
+	"syscall"
+)
 
 // Rename gives a file another name, in place of any file that has it.
 func Rename(from, to string) error { return os.Rename(from, to) }
+
+// RenameFile is Rename of what is known to be a file and no directory: it spares
+// the look at what has the name, which is for directories.
+func RenameFile(from, to string) error {
+	for {
+		err := syscall.Rename(from, to)
+		if err == nil {
+			return nil
+		}
+		if err != syscall.EINTR { //nolint:errorlint // a bare errno
+			return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+		}
+	}
+}
 
 // SyncDir makes the names in a directory durable.
 func SyncDir(dir string) error {
