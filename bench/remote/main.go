@@ -42,8 +42,9 @@ type bench struct {
 	trash     measure.Trash
 	// few is set when the files are few and large: what is thrown away is deleted
 	// at once then, because the disk could not hold it.
-	few  bool
-	told map[string]bool // peers that are absent
+	few      bool
+	compared []*tool
+	told     map[string]bool // peers that are absent
 }
 
 func run() error {
@@ -100,6 +101,7 @@ func run() error {
 // cache, and a pull of it into an empty directory.
 func (b *bench) compare(key, what string, data func(dir string) error) error {
 	tools := b.tools(key, *peers)
+	b.compared = tools
 	for _, t := range tools {
 		if err := b.fill(t, data); err != nil {
 			return err

@@ -22,6 +22,8 @@ type tool struct {
 	// programs that are not compared in it.
 	push, fetch, pull []string
 	env               []string
+	// tracked is what the project keeps of the data.
+	tracked []byte
 }
 
 // tools are the programs that were found, with a directory and a prefix each.
@@ -106,22 +108,28 @@ func (b *bench) fill(t *tool, data func(dir string) error) error {
 	return t.run("add", "-q", "data")
 }
 
-// clone makes what somebody has who has cloned the project and nothing else.
+// clone makes what somebody has who has cloned the project and nothing else. When
+// the files are large, those of the other tools go too.
 func (b *bench) clone(t *tool) error {
-	var tracked []byte
-	if t.init != nil {
-		var err error
-		if tracked, err = os.ReadFile(filepath.Join(t.dir, "data.dvc")); err != nil {
+	gone := []*tool{t}
+	if b.few {
+		gone = b.compared
+	}
+	for _, t := range gone {
+		if t.init != nil && t.tracked == nil {
+			var err error
+			if t.tracked, err = os.ReadFile(filepath.Join(t.dir, "data.dvc")); err != nil {
+				return err
+			}
+		}
+		if err := b.throw(t.dir); err != nil {
 			return err
 		}
-	}
-	if err := b.throw(t.dir); err != nil {
-		return err
 	}
 	if err := b.project(t); err != nil || t.init == nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(t.dir, "data.dvc"), tracked, 0o666)
+	return os.WriteFile(filepath.Join(t.dir, "data.dvc"), t.tracked, 0o666)
 }
 
 // forget empties what the server has of a tool.
