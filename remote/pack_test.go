@@ -79,8 +79,8 @@ func TestPackedPushAndFetch(t *testing.T) {
 		t.Errorf("fetch: %+v, %v", res, err)
 	}
 	// The manifest, the index, the pack at once, and the two large ones, of which
-	// one is asked for its size and its rest.
-	if got, want := operations(m), "get 6, list 1, stat 1"; got != want {
+	// one is asked for its size.
+	if got, want := operations(m), "get 5, list 1, stat 1"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	remotetest.SoundCache(t, fresh)
