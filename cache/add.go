@@ -60,6 +60,7 @@ func (a *adder) all(ctx context.Context, items []item, todo []int) error {
 	for _, i := range todo {
 		known[i] = false
 	}
+	a.sc.Memo.reserve(len(todo))
 	err := parallel(ctx, a.sc.Workers, len(todo), func(w, t int) error {
 		return a.read(ctx, &scratches[w], &items[todo[t]])
 	})

@@ -411,6 +411,7 @@ func (c *checkout) remember(ctx context.Context) error {
 	if c.s.memo == nil {
 		return nil
 	}
+	c.s.memo.reserve(len(c.place))
 	return parallel(ctx, c.s.workers, len(c.place), func(_, i int) error {
 		t := &c.place[i]
 		abs := c.abs(t.rel)

@@ -219,6 +219,15 @@ func (c *checkout) compare(want []target) {
 		// place.
 		c.have = nil
 	}
+	if len(c.have) == 0 && len(want) > 0 {
+		// All is to be made.
+		c.place = want
+		c.ch.Added = make([]string, len(want))
+		for i := range want {
+			c.ch.Added[i] = shown(want[i].rel)
+		}
+		return
+	}
 	i, j := 0, 0
 	for i < len(want) || j < len(c.have) {
 		var order int

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -37,17 +38,15 @@ func (d *openDir) stat(abs string) (fileStat, error) {
 	}
 	var st unix.Stat_t
 	_, err := retry(func() (int, error) {
-		return 0, unix.Fstatat(d.fd, filepath.Base(abs), &st, unix.AT_SYMLINK_NOFOLLOW)
+		return 0, rawFstatat(d.fd, filepath.Base(abs), &st, unix.AT_SYMLINK_NOFOLLOW)
 	})
 	if err != nil {
 		return fileStat{}, &fs.PathError{Op: "lstat", Path: abs, Err: err}
 	}
-	return fileStat{
-		key:   FileInfoKey{st.Size, st.Mtim.Nano(), st.Ctim.Nano(), st.Ino},
-		mode:  fileMode(st.Mode),
-		names: uint64(st.Nlink), //nolint:unconvert // its width depends on the architecture
-	}, nil
+	return fileStatOf(&st), nil
 }
+
+var direntBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // readDir reads a directory, in no particular order.
 func readDir(path string) ([]rawEntry, error) {
@@ -57,14 +56,19 @@ func readDir(path string) ([]rawEntry, error) {
 	}
 	defer syscall.Close(fd) //nolint:errcheck // only read
 	var list []rawEntry
-	buf := make([]byte, 32<<10)
+	buf := direntBuffers.Get().(*[32 << 10]byte)
+	defer direntBuffers.Put(buf)
 	for {
-		n, err := retry(func() (int, error) { return unix.Getdents(fd, buf) })
+		n, err := retry(func() (int, error) { return unix.Getdents(fd, buf[:]) })
 		if err != nil {
 			return nil, &fs.PathError{Op: "readdirent", Path: path, Err: err}
 		}
 		if n == 0 {
 			return list, nil
+		}
+		if list == nil {
+			const typical = 32 // bytes an entry
+			list = make([]rawEntry, 0, n/typical+1)
 		}
 		if list, err = parseDir(list, path, buf[:n]); err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package cache
 import (
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -35,11 +36,20 @@ func recordsExec(h *Hash) bool { return h == BLAKE3 }
 // Entry returns the entry of the directory: the digest of its canonical
 // encoding, the number of files and the sum of their sizes. Sizes that are not
 // known count as nothing.
-func (m *Manifest) Entry(h *Hash) Entry { return m.entry(h, m.Encode(h)) }
+func (m *Manifest) Entry(h *Hash) Entry {
+	w := h.New()
+	m.writeTo(w, h)
+	return m.entryOf(w, h)
+}
 
 func (m *Manifest) entry(h *Hash, encoded []byte) Entry {
 	w := h.New()
 	w.Write(encoded)
+	return m.entryOf(w, h)
+}
+
+// entryOf is the entry of the directory whose canonical form went into w.
+func (m *Manifest) entryOf(w hash.Hash, h *Hash) Entry {
 	e := Entry{Digest: NewDigest(h, w.Sum(nil), true), Files: len(m.Members)}
 	for i := range m.Members {
 		e.Size += max(0, m.Members[i].Size)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"strconv"
 	"unicode/utf16"
@@ -25,12 +26,23 @@ func (h *Hash) field() string {
 // json.dumps writes it. For BLAKE3 it has the same shape and also tells sizes
 // and execute bits. Members must be sorted, and their digests be h's.
 func (m *Manifest) Encode(h *Hash) []byte {
+	return append(m.appendMembers(append(make([]byte, 0, m.encodedMost(h, 0, len(m.Members))), '['), h, 0, len(m.Members)), ']')
+}
+
+// encodedMost is how long the form of the members from lo to hi is, unless names
+// have to be escaped.
+func (m *Manifest) encodedMost(h *Hash, lo, hi int) int {
 	n := 2
-	for i := range m.Members {
+	for i := lo; i < hi; i++ {
 		n += len(m.Members[i].Path) + 2*h.Size + 64
 	}
-	buf := append(make([]byte, 0, n), '[')
-	for i := range m.Members {
+	return n
+}
+
+// appendMembers appends the members from lo to hi, with the commas before them.
+func (m *Manifest) appendMembers(buf []byte, h *Hash, lo, hi int) []byte {
+	native := recordsExec(h)
+	for i := lo; i < hi; i++ {
 		b := &m.Members[i]
 		if i > 0 {
 			buf = append(buf, ", "...)
@@ -40,7 +52,6 @@ func (m *Manifest) Encode(h *Hash) []byte {
 		buf = append(buf, `": "`...)
 		buf = hex.AppendEncode(buf, b.Digest.sum[:h.Size])
 		buf = append(buf, '"')
-		native := recordsExec(h)
 		if native && b.Exec {
 			buf = append(buf, `, "exec": true`...)
 		}
@@ -52,7 +63,39 @@ func (m *Manifest) Encode(h *Hash) []byte {
 		}
 		buf = append(buf, '}')
 	}
-	return append(buf, ']')
+	return buf
+}
+
+// writeTo hashes the canonical form without keeping it: it is encoded while the
+// part before is hashed.
+func (m *Manifest) writeTo(w hash.Hash, h *Hash) {
+	const part = 512 // members
+	if len(m.Members) <= part {
+		w.Write(m.Encode(h))
+		return
+	}
+	full, free := make(chan []byte, 2), make(chan []byte, 3)
+	for range cap(free) {
+		free <- nil
+	}
+	go func() {
+		defer close(full)
+		for lo := 0; lo < len(m.Members); lo += part {
+			hi := min(lo+part, len(m.Members))
+			buf := (<-free)[:0]
+			if lo == 0 {
+				buf = append(make([]byte, 0, m.encodedMost(h, lo, hi)), '[')
+			}
+			if buf = m.appendMembers(buf, h, lo, hi); hi == len(m.Members) {
+				buf = append(buf, ']')
+			}
+			full <- buf
+		}
+	}()
+	for buf := range full {
+		w.Write(buf)
+		free <- buf
+	}
 }
 
 // appendString appends s as Python's json.dumps writes it: ASCII only, short

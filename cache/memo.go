@@ -99,6 +99,29 @@ func (m *Memo) Lookup(h *Hash, path string, info FileInfoKey) (Digest, bool) {
 	return Digest{id: h.id, sum: v.sum}, true
 }
 
+// preload reads what was saved, which a Lookup would have to wait for.
+func (m *Memo) preload() {
+	if m == nil {
+		return
+	}
+	m.mu.RLock()
+	load := m.load
+	m.mu.RUnlock()
+	load()
+}
+
+// reserve makes room for n more entries.
+func (m *Memo) reserve(n int) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.fresh) == 0 {
+		m.fresh = make(map[memoKey]memoValue, n)
+	}
+}
+
 // knows reports whether the file at the absolute path was ever hashed, whatever
 // has become of it since.
 func (m *Memo) knows(h *Hash, path string) bool {

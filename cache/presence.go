@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -137,22 +138,32 @@ func (s *Store) listGroup(ds []Digest, want []int32, there []bool) error {
 	if err != nil {
 		return err
 	}
+	// The digests that are asked for, by eight of their bytes.
+	part := func(d *Digest) uint64 { return binary.NativeEndian.Uint64(d.sum[1:]) }
+	first := make(map[uint64]int, len(want))
+	next := make([]int, len(want)) // of the same part, from 1
+	for w, i := range want {
+		p := part(&ds[i])
+		next[w] = first[p]
+		first[p] = w + 1
+	}
 	h := ds[want[0]].Hash()
 	d := Digest{id: h.id}
 	d.sum[0] = ds[want[0]].sum[0]
-	found := make(map[Digest]struct{}, len(entries))
 	for _, e := range entries {
 		digits := e.name
 		d.dir = strings.HasSuffix(digits, dirSuffix)
 		if d.dir {
 			digits = digits[:len(digits)-len(dirSuffix)]
 		}
-		if len(digits) == 2*(h.Size-1) && decodeHex(d.sum[1:h.Size], digits) {
-			found[d] = struct{}{}
+		if len(digits) != 2*(h.Size-1) || !decodeHex(d.sum[1:h.Size], digits) {
+			continue
 		}
-	}
-	for _, i := range want {
-		_, there[i] = found[ds[i]]
+		for w := first[part(&d)]; w > 0; w = next[w-1] {
+			if i := want[w-1]; ds[i] == d {
+				there[i] = true
+			}
+		}
 	}
 	return nil
 }

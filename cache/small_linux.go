@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // readSmall reads the file at path, which is taken to be shorter than buf, and
@@ -11,17 +13,18 @@ import (
 // it takes and no more: of a small file everything else would cost as much as
 // reading it.
 func readSmall(path string, buf []byte) (int, fileStat, error) {
-	fd, err := openFD(path, syscall.O_RDONLY, 0)
+	// What became a pipe since it was looked at must not be waited for.
+	fd, err := openFD(path, syscall.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return 0, fileStat{}, err
 	}
-	defer syscall.Close(fd) //nolint:errcheck // only read
-	n, err := retry(func() (int, error) { return syscall.Read(fd, buf) })
+	defer rawClose(fd) //nolint:errcheck // only read
+	n, err := retry(func() (int, error) { return rawRead(fd, buf) })
 	if err != nil {
 		return 0, fileStat{}, &fs.PathError{Op: "read", Path: path, Err: err}
 	}
-	var st syscall.Stat_t
-	if _, err := retry(func() (int, error) { return 0, syscall.Fstat(fd, &st) }); err != nil {
+	var st unix.Stat_t
+	if _, err := retry(func() (int, error) { return 0, rawFstat(fd, &st) }); err != nil {
 		return 0, fileStat{}, &fs.PathError{Op: "fstat", Path: path, Err: err}
 	}
 	return n, fileStatOf(&st), nil
@@ -37,16 +40,16 @@ func writeSmall(path string, data []byte, mode fs.FileMode, look bool) (st fileS
 	op := "write"
 	for err == nil && len(data) > 0 {
 		var n int
-		n, err = retry(func() (int, error) { return syscall.Write(fd, data) })
+		n, err = retry(func() (int, error) { return rawWrite(fd, data) })
 		data = data[max(n, 0):]
 	}
 	if err == nil && look {
-		var raw syscall.Stat_t
+		var raw unix.Stat_t
 		op = "fstat"
-		_, err = retry(func() (int, error) { return 0, syscall.Fstat(fd, &raw) })
+		_, err = retry(func() (int, error) { return 0, rawFstat(fd, &raw) })
 		st = fileStatOf(&raw)
 	}
-	if cerr := syscall.Close(fd); err == nil && cerr != syscall.EINTR { //nolint:errorlint // a bare errno
+	if cerr := rawClose(fd); err == nil && cerr != nil && cerr != syscall.EINTR { //nolint:errorlint // a bare errno
 		op, err = "close", cerr
 	}
 	if err != nil {
@@ -57,9 +60,7 @@ func writeSmall(path string, data []byte, mode fs.FileMode, look bool) (st fileS
 }
 
 func openFD(path string, flag int, mode fs.FileMode) (int, error) {
-	fd, err := retry(func() (int, error) {
-		return syscall.Open(path, flag|syscall.O_CLOEXEC, uint32(mode.Perm()))
-	})
+	fd, err := retry(func() (int, error) { return rawOpen(path, flag, uint32(mode.Perm())) })
 	if err != nil {
 		return 0, &fs.PathError{Op: "open", Path: path, Err: err}
 	}

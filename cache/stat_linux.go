@@ -3,6 +3,8 @@ package cache
 import (
 	"io/fs"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // fileStat is what the walk needs to know of a file.
@@ -16,27 +18,19 @@ type fileStat struct {
 // statPath is os.Stat or os.Lstat without what they allocate: a walk does it
 // for every file.
 func statPath(path string, follow bool) (fileStat, error) {
-	var st syscall.Stat_t
-	var err error
-	op := "lstat"
-	for {
-		if follow {
-			op = "stat"
-			err = syscall.Stat(path, &st)
-		} else {
-			err = syscall.Lstat(path, &st)
-		}
-		if err != syscall.EINTR { //nolint:errorlint // a bare errno
-			break
-		}
+	var st unix.Stat_t
+	op, flag := "lstat", unix.AT_SYMLINK_NOFOLLOW
+	if follow {
+		op, flag = "stat", 0
 	}
+	_, err := retry(func() (int, error) { return 0, rawFstatat(unix.AT_FDCWD, path, &st, flag) })
 	if err != nil {
 		return fileStat{}, &fs.PathError{Op: op, Path: path, Err: err}
 	}
 	return fileStatOf(&st), nil
 }
 
-func fileStatOf(st *syscall.Stat_t) fileStat {
+func fileStatOf(st *unix.Stat_t) fileStat {
 	return fileStat{
 		key:   FileInfoKey{st.Size, st.Mtim.Nano(), st.Ctim.Nano(), st.Ino},
 		mode:  fileMode(st.Mode),

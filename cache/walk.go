@@ -67,7 +67,9 @@ func (l *listing) collect(files []found) []found {
 // A lenient walk reports what Scan refuses as items that are bad.
 func (s *Scanner) walk(ctx context.Context, root string, lenient bool) ([]item, error) {
 	root = strings.TrimSuffix(root, string(filepath.Separator))
+	go s.Memo.preload()
 	top := &listing{abs: root}
+	count := 0
 	for level := []*listing{top}; len(level) > 0; {
 		err := parallel(ctx, s.Workers, len(level), func(_, i int) error {
 			return s.list(level[i], lenient)
@@ -77,6 +79,7 @@ func (s *Scanner) walk(ctx context.Context, root string, lenient bool) ([]item, 
 		}
 		var next []*listing
 		for _, l := range level {
+			count += len(l.entries)
 			for i := range l.entries {
 				if sub := l.entries[i].sub; sub != nil {
 					next = append(next, sub)
@@ -85,7 +88,7 @@ func (s *Scanner) walk(ctx context.Context, root string, lenient bool) ([]item, 
 		}
 		level = next
 	}
-	files := top.collect(nil)
+	files := top.collect(make([]found, 0, count))
 	items := make([]item, len(files))
 	err := parallel(ctx, s.Workers, chunks(len(files)), func(_, c int) error {
 		lo, hi := chunk(c, len(files))
@@ -117,6 +120,9 @@ func lookAll(items []item, files []found, skip int, lenient bool) error {
 // lookIn is lookAll for files of one directory.
 func lookIn(items []item, files []found, skip int, lenient bool) error {
 	const worthOpening = 4
+	// Memory that is read first and written then is mapped twice, the second
+	// time with a word to all processors.
+	clear(items)
 	var dir *openDir
 	if len(files) >= worthOpening {
 		dir = newOpenDir(files[0].dir.abs)

@@ -40,8 +40,13 @@ type scanned struct {
 
 func newWorkspace(e *Engine) *workspace {
 	ig := e.ignore
+	below := strings.TrimSuffix(filepath.Clean(e.opt.Project.Root), string(filepath.Separator)) + string(filepath.Separator)
 	ignore := func(abs string, dir bool) bool {
-		rel, in := e.opt.Project.Rel(abs)
+		// Scans ask with clean paths, of every file there is.
+		rel, in := strings.CutPrefix(abs, below)
+		if !in {
+			rel, in = e.opt.Project.Rel(abs)
+		}
 		return in && ig.Match(filepath.ToSlash(rel), dir)
 	}
 	base := cache.Scanner{

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 const ignoreName = ".dvcignore"
@@ -47,6 +48,14 @@ type Ignore struct {
 
 	mu   sync.Mutex
 	dirs map[string]*ignoreDir
+	// last is the directory last asked for: many questions in a row are about
+	// one.
+	last atomic.Pointer[lastDir]
+}
+
+type lastDir struct {
+	dir   string
+	rules *ignoreDir
 }
 
 // ignoreDir is what holds inside one directory.
@@ -82,10 +91,18 @@ func (ig *Ignore) Check(rel string, dir bool) (ignored bool, rule *Rule) {
 	if rel == "." || rel == ".." || strings.HasPrefix(rel, "../") || path.IsAbs(rel) || filepath.IsAbs(rel) {
 		return false, nil
 	}
-	ig.mu.Lock()
-	parent := ig.load(path.Dir(rel))
-	ig.mu.Unlock()
-	return ig.decide(parent, rel, dir)
+	within := "."
+	if i := strings.LastIndexByte(rel, '/'); i >= 0 {
+		within = rel[:i]
+	}
+	last := ig.last.Load()
+	if last == nil || last.dir != within {
+		ig.mu.Lock()
+		last = &lastDir{within, ig.load(within)}
+		ig.mu.Unlock()
+		ig.last.Store(last)
+	}
+	return ig.decide(last.rules, rel, dir)
 }
 
 // decide applies the rules inside parent to one of its entries.
