@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+
+	"github.com/flowrepro/flow/internal/plainfile"
 )
 
 // Add finds out what is at the absolute path, as sc.Scan does, and stores it, as
@@ -158,7 +160,7 @@ func (a *adder) large(ctx context.Context, sc *scratch, it *item) (bool, error) 
 		return false, err
 	}
 	began := a.sc.now()()
-	src, err := openFile(it.abs, os.O_RDONLY, 0)
+	src, err := plainfile.Open(it.abs, os.O_RDONLY, 0)
 	if err != nil {
 		return false, nil //nolint:nilerr // told by the second try
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/flowrepro/flow/internal/atomicfile"
+	"github.com/flowrepro/flow/internal/plainfile"
 )
 
 // batch stores many small objects of one algorithm. Those whose directory of
@@ -112,7 +113,7 @@ func (b *batch) write(path string, data []byte) error {
 		_, err := writeSmall(path, data, 0o444, false)
 		return err
 	}
-	f, err := openFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	f, err := plainfile.Open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
 	if err != nil {
 		return err
 	}

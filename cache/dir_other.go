@@ -4,6 +4,8 @@ package cache
 
 import (
 	"os"
+
+	"github.com/flowrepro/flow/internal/plainfile"
 )
 
 // openDir is a directory through which its files are looked at. Here that is
@@ -19,7 +21,7 @@ func (*openDir) stat(abs string) (fileStat, error) { return statPath(abs, false)
 
 // readDir reads a directory, in no particular order.
 func readDir(path string) ([]rawEntry, error) {
-	f, err := openFile(path, os.O_RDONLY, 0)
+	f, err := plainfile.Open(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/flowrepro/flow/internal/plainfile"
 )
 
 const (
@@ -67,7 +69,7 @@ type hashed struct {
 // had the same FileInfoKey before and after it was read.
 func (s *scratch) hashPath(ctx context.Context, h *Hash, path string, now func() time.Time, progress func(int64)) (hashed, error) {
 	for range hashTries {
-		f, err := openFile(path, os.O_RDONLY, 0)
+		f, err := plainfile.Open(path, os.O_RDONLY, 0)
 		if err != nil {
 			return hashed{}, err
 		}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/flowrepro/flow/internal/plainfile"
 )
 
 // LinkType is a way to make an object appear in the workspace.
@@ -142,7 +144,7 @@ func (s *Store) materialize(ctx context.Context, sc *scratch, path string, d Dig
 
 // verify reads the object d.
 func (s *Store) verify(ctx context.Context, sc *scratch, d Digest, object string) error {
-	f, err := openFile(object, os.O_RDONLY, 0)
+	f, err := plainfile.Open(object, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -181,7 +183,7 @@ func createMode(exec bool) fs.FileMode {
 
 // writeFile creates the file path and lets fill fill it.
 func writeFile(path string, exec bool, fill func(*os.File) error) (key FileInfoKey, err error) {
-	f, err := openFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, createMode(exec))
+	f, err := plainfile.Open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, createMode(exec))
 	if err != nil {
 		return key, err
 	}
@@ -202,7 +204,7 @@ func writeFile(path string, exec bool, fill func(*os.File) error) (key FileInfoK
 }
 
 func (s *Store) clone(ctx context.Context, sc *scratch, path string, d Digest, object string, exec, verify bool) (FileInfoKey, error) {
-	src, err := openFile(object, os.O_RDONLY, 0)
+	src, err := plainfile.Open(object, os.O_RDONLY, 0)
 	if err != nil {
 		return FileInfoKey{}, err
 	}
@@ -220,7 +222,7 @@ func (s *Store) clone(ctx context.Context, sc *scratch, path string, d Digest, o
 }
 
 func (s *Store) copyOut(ctx context.Context, sc *scratch, path string, d Digest, object string, exec, verify bool) (FileInfoKey, error) {
-	src, err := openFile(object, os.O_RDONLY, 0)
+	src, err := plainfile.Open(object, os.O_RDONLY, 0)
 	if err != nil {
 		return FileInfoKey{}, err
 	}

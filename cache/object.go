@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/flowrepro/flow/internal/atomicfile"
+	"github.com/flowrepro/flow/internal/plainfile"
 )
 
 // temp is a temporary file that becomes an object or goes away.
@@ -37,14 +38,14 @@ func tempName(dir string) string {
 // returned handle.
 func (s *Store) createTemp(dir string) (*temp, error) {
 	path := tempName(dir)
-	f, err := openFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o444)
+	f, err := plainfile.Open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o444)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Somebody removed the directory since it was made, as gc may.
 		s.made.Delete(dir)
 		if err := s.mkdir(dir); err != nil {
 			return nil, err
 		}
-		f, err = openFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o444)
+		f, err = plainfile.Open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o444)
 	}
 	if err != nil {
 		return nil, err
@@ -106,6 +107,9 @@ func (s *Store) putBytes(d Digest, data []byte) error {
 	if err := s.mkdir(dir); err != nil {
 		return err
 	}
+	if s.mask.Load() == maskKeeps {
+		return s.putSmall(dir, s.Path(d), data)
+	}
 	t, err := s.createTemp(dir)
 	if err != nil {
 		return err
@@ -115,6 +119,27 @@ func (s *Store) putBytes(d Digest, data []byte) error {
 		return err
 	}
 	return s.commit(t, d)
+}
+
+// putSmall makes the object path of data, in dir, with the fewest system calls.
+func (s *Store) putSmall(dir, path string, data []byte) error {
+	tmp := tempName(dir)
+	_, err := writeSmall(tmp, data, 0o444, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Somebody removed the directory since it was made, as gc may.
+		s.made.Delete(dir)
+		if err := s.mkdir(dir); err != nil {
+			return err
+		}
+		_, err = writeSmall(tmp, data, 0o444, false)
+	}
+	if err != nil {
+		return err
+	}
+	if err = atomicfile.Rename(tmp, path); err != nil {
+		_ = os.Remove(tmp) // what cannot be removed now is swept later
+	}
+	return err
 }
 
 // mkdir makes a directory of the store, with its parents. What it has made it

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/flowrepro/flow/internal/plainfile"
 )
 
 const (
@@ -91,7 +93,7 @@ func (s *Store) listingPays(ds []Digest) bool {
 }
 
 func readNames(dir string) ([]string, error) {
-	f, err := openFile(dir, os.O_RDONLY, 0)
+	f, err := plainfile.Open(dir, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}

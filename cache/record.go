@@ -15,8 +15,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/flowrepro/flow/internal/atomicfile"
 )
 
 // Output is one output of a recorded computation.
@@ -92,22 +90,7 @@ func (s *Store) writeRecord(path string, data []byte) error {
 	if err := s.mkdir(dir); err != nil {
 		return err
 	}
-	t, err := s.createTemp(dir)
-	if err != nil {
-		return err
-	}
-	defer t.discard()
-	if _, err := t.f.Write(data); err != nil {
-		return err
-	}
-	if err := t.f.Close(); err != nil {
-		return err
-	}
-	if err := atomicfile.Rename(t.path, path); err != nil {
-		return err
-	}
-	t.done = true
-	return nil
+	return s.putSmall(dir, path, data)
 }
 
 // WalkRecords calls fn for every intact record, in the order of keys. It

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/flowrepro/flow/internal/atomicfile"
+	"github.com/flowrepro/flow/internal/plainfile"
 )
 
 // SaveOptions modify Save.
@@ -116,7 +116,10 @@ func (s *Store) ingest(ctx context.Context, sc *scratch, abs string, b Member, r
 			}
 		}
 	}
-	src, err := openFile(abs, os.O_RDONLY, 0)
+	if b.Size >= 0 && b.Size < smallFile {
+		return s.ingestSmall(sc, abs, b)
+	}
+	src, err := plainfile.Open(abs, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", ErrChanged, err)
 	}
@@ -124,20 +127,18 @@ func (s *Store) ingest(ctx context.Context, sc *scratch, abs string, b Member, r
 		return err
 	}
 	defer src.Close() //nolint:errcheck // only read
-	if b.Size >= 0 && b.Size < smallFile {
-		return s.ingestSmall(sc, src, b)
-	}
 	return s.ingestLarge(ctx, sc, src, b.Digest)
 }
 
 // ingestSmall verifies in memory first, so that what is wrong is never
 // written.
-func (s *Store) ingestSmall(sc *scratch, src *os.File, b Member) error {
+func (s *Store) ingestSmall(sc *scratch, abs string, b Member) error {
 	buf := sc.space(int(b.Size) + 1)[:b.Size+1]
-	n, err := io.ReadFull(src, buf)
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-	case err != nil:
+	n, _, err := readSmall(abs, buf)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", ErrChanged, err)
+	}
+	if err != nil {
 		return err
 	}
 	if int64(n) != b.Size {

@@ -7,12 +7,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/flowrepro/flow/internal/plainfile"
 )
 
 // readSmall reads the file at path, which is taken to be shorter than buf, and
 // returns how much there was and what it is.
 func readSmall(path string, buf []byte) (int, fileStat, error) {
-	f, err := openFile(path, os.O_RDONLY, 0)
+	f, err := plainfile.Open(path, os.O_RDONLY, 0)
 	if err != nil {
 		return 0, fileStat{}, err
 	}
@@ -31,7 +33,7 @@ func readSmall(path string, buf []byte) (int, fileStat, error) {
 // writeSmall makes the new file path of data, with the mode less the umask, and
 // returns what it is then when that is asked for. On error there is none.
 func writeSmall(path string, data []byte, mode fs.FileMode, look bool) (st fileStat, err error) {
-	f, err := openFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	f, err := plainfile.Open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return st, err
 	}

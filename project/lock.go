@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/flowrepro/flow/internal/plainfile"
 )
 
 // patience is how often, and how far apart, one tries again for a lock.
@@ -113,7 +115,7 @@ func lockFile(ctx context.Context, path string, patience patience) (release func
 // tryLockFile returns neither a release nor an error when the lock is taken.
 func tryLockFile(path string) (release func() error, err error) {
 	// Not truncated: until the lock is ours the content is the holder's.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	f, err := plainfile.Open(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/flowrepro/flow/internal/atomicfile"
+	"github.com/flowrepro/flow/internal/plainfile"
 )
 
 // PathLocks asks for locks on paths. Paths are absolute.
@@ -144,7 +146,7 @@ func (p *Project) editPathTable(ctx context.Context, change func(*pathTable) err
 func (p *pathHolds) read(file string) (*pathTable, []byte, error) {
 	written, table := p.written, p.table
 	p.written, p.table = nil, nil
-	data, err := os.ReadFile(file)
+	data, err := readWhole(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("read locks: %w", err)
 	}
@@ -156,6 +158,25 @@ func (p *pathHolds) read(file string) (*pathTable, []byte, error) {
 	}
 	before, err := json.Marshal(table)
 	return table, before, err
+}
+
+// readWhole is os.ReadFile for a small file.
+func readWhole(file string) ([]byte, error) {
+	f, err := plainfile.Open(file, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	page := make([]byte, pathTablePage+1)
+	n, err := io.ReadFull(f, page)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return page[:n], nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	rest, err := io.ReadAll(f)
+	return append(page, rest...), err
 }
 
 // parsePathTable reads what is in the file; one that does not exist holds
@@ -191,7 +212,7 @@ const pathTablePage = 4096
 // not synced: locks do not outlive the machine.
 func writePathTable(file string, data []byte) error {
 	if fi, err := os.Lstat(file); err == nil && fi.Mode().IsRegular() && fi.Size() <= pathTablePage && len(data) < pathTablePage {
-		f, err := os.OpenFile(file, os.O_WRONLY, 0)
+		f, err := plainfile.Open(file, os.O_WRONLY, 0)
 		if err != nil {
 			return err
 		}

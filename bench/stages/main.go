@@ -63,10 +63,11 @@ func compare(flow string, n, limit, runs int) error {
 		}
 	}
 	env := []string{"SHELL=/bin/sh"}
+	trash := measure.Trash{Dir: filepath.Join(tmp, "trash")}
 	clean := func(dir, control string) func() error {
 		return func() error {
 			for _, d := range []string{"out", "dvc.lock", control + "/cache", control + "/state", control + "/tmp/flow", control + "/tmp/lock", control + "/tmp/rwlock"} {
-				if err := os.RemoveAll(filepath.Join(dir, d)); err != nil {
+				if err := trash.Throw(filepath.Join(dir, d)); err != nil {
 					return err
 				}
 			}
@@ -109,7 +110,7 @@ func compare(flow string, n, limit, runs int) error {
 				return err
 			}
 			// It runs steps again only when it does not know them.
-			if err := os.RemoveAll(filepath.Join(dir, ".xvc")); err != nil {
+			if err := trash.Throw(filepath.Join(dir, ".xvc")); err != nil {
 				return err
 			}
 			return os.CopyFS(filepath.Join(dir, ".xvc"), os.DirFS(filepath.Join(dir, "untouched")))

@@ -7,8 +7,19 @@ import (
 	"syscall"
 )
 
-// Rename gives a file another name, in place of any file that has it.
-func Rename(from, to string) error { return os.Rename(from, to) }
+// Rename gives a file another name, in place of any file that has it. Unlike
+// os.Rename it does not look at what has it first.
+func Rename(from, to string) error {
+	for {
+		err := syscall.Rename(from, to)
+		if err == nil {
+			return nil
+		}
+		if err != syscall.EINTR { //nolint:errorlint // a bare errno
+			return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+		}
+	}
+}
 
 // RenameFile is Rename of what is known to be a file and no directory: it spares
 // the look at what has the name, which is for directories.

@@ -1,6 +1,6 @@
 //go:build unix
 
-package cache
+package plainfile
 
 import (
 	"io/fs"
@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// openFile is os.OpenFile without the attempt to have the file polled, which
-// costs five system calls and cannot succeed for regular files: as much as
-// everything else that is done to a small one.
-func openFile(path string, flag int, perm fs.FileMode) (*os.File, error) {
+// Open is os.OpenFile without the attempt to have the file polled, which costs five
+// system calls and cannot succeed for regular files: as much as everything else
+// that is done to a small one.
+func Open(path string, flag int, perm fs.FileMode) (*os.File, error) {
 	for {
 		fd, err := syscall.Open(path, flag|syscall.O_CLOEXEC, uint32(perm.Perm()))
 		if err == nil {

@@ -1,0 +1,12 @@
+//go:build !unix
+
+package plainfile
+
+import (
+	"io/fs"
+	"os"
+)
+
+func Open(path string, flag int, perm fs.FileMode) (*os.File, error) {
+	return os.OpenFile(path, flag, perm)
+}
