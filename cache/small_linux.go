@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"syscall"
@@ -15,6 +16,9 @@ import (
 func readSmall(path string, buf []byte) (int, fileStat, error) {
 	// What became a pipe since it was looked at must not be waited for.
 	fd, err := openFD(path, syscall.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, syscall.EAGAIN) {
+		fd, err = openFD(path, syscall.O_RDONLY, 0) // another process has a lease on it, and is asked to give it up
+	}
 	if err != nil {
 		return 0, fileStat{}, err
 	}
