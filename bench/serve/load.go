@@ -121,6 +121,7 @@ func (c *connection) send(i int) (err error) {
 	if err != nil {
 		return err
 	}
+	defer a.Body.Close() //nolint:errcheck // the connection is what is kept
 	if _, err := io.Copy(io.Discard, a.Body); err != nil {
 		return err
 	}
