@@ -38,7 +38,7 @@ func (d *openDir) stat(abs string) (fileStat, error) {
 	}
 	var st unix.Stat_t
 	_, err := retry(func() (int, error) {
-		return 0, rawFstatat(d.fd, filepath.Base(abs), &st, unix.AT_SYMLINK_NOFOLLOW)
+		return 0, unix.Fstatat(d.fd, filepath.Base(abs), &st, unix.AT_SYMLINK_NOFOLLOW)
 	})
 	if err != nil {
 		return fileStat{}, &fs.PathError{Op: "lstat", Path: abs, Err: err}

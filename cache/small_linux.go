@@ -22,13 +22,13 @@ func readSmall(path string, buf []byte) (int, fileStat, error) {
 	if err != nil {
 		return 0, fileStat{}, err
 	}
-	defer rawClose(fd) //nolint:errcheck // only read
-	n, err := retry(func() (int, error) { return rawRead(fd, buf) })
+	defer unix.Close(fd) //nolint:errcheck // only read
+	n, err := retry(func() (int, error) { return unix.Read(fd, buf) })
 	if err != nil {
 		return 0, fileStat{}, &fs.PathError{Op: "read", Path: path, Err: err}
 	}
 	var st unix.Stat_t
-	if _, err := retry(func() (int, error) { return 0, rawFstat(fd, &st) }); err != nil {
+	if _, err := retry(func() (int, error) { return 0, unix.Fstat(fd, &st) }); err != nil {
 		return 0, fileStat{}, &fs.PathError{Op: "fstat", Path: path, Err: err}
 	}
 	return n, fileStatOf(&st), nil
@@ -44,16 +44,16 @@ func writeSmall(path string, data []byte, mode fs.FileMode, look bool) (st fileS
 	op := "write"
 	for err == nil && len(data) > 0 {
 		var n int
-		n, err = retry(func() (int, error) { return rawWrite(fd, data) })
+		n, err = retry(func() (int, error) { return unix.Write(fd, data) })
 		data = data[max(n, 0):]
 	}
 	if err == nil && look {
 		var raw unix.Stat_t
 		op = "fstat"
-		_, err = retry(func() (int, error) { return 0, rawFstat(fd, &raw) })
+		_, err = retry(func() (int, error) { return 0, unix.Fstat(fd, &raw) })
 		st = fileStatOf(&raw)
 	}
-	if cerr := rawClose(fd); err == nil && cerr != nil && cerr != syscall.EINTR { //nolint:errorlint // a bare errno
+	if cerr := unix.Close(fd); err == nil && cerr != nil && cerr != syscall.EINTR { //nolint:errorlint // a bare errno
 		op, err = "close", cerr
 	}
 	if err != nil {
@@ -64,7 +64,7 @@ func writeSmall(path string, data []byte, mode fs.FileMode, look bool) (st fileS
 }
 
 func openFD(path string, flag int, mode fs.FileMode) (int, error) {
-	fd, err := retry(func() (int, error) { return rawOpen(path, flag, uint32(mode.Perm())) })
+	fd, err := retry(func() (int, error) { return unix.Open(path, flag|unix.O_CLOEXEC, uint32(mode.Perm())) })
 	if err != nil {
 		return 0, &fs.PathError{Op: "open", Path: path, Err: err}
 	}

@@ -23,7 +23,7 @@ func statPath(path string, follow bool) (fileStat, error) {
 	if follow {
 		op, flag = "stat", 0
 	}
-	_, err := retry(func() (int, error) { return 0, rawFstatat(unix.AT_FDCWD, path, &st, flag) })
+	_, err := retry(func() (int, error) { return 0, unix.Fstatat(unix.AT_FDCWD, path, &st, flag) })
 	if err != nil {
 		return fileStat{}, &fs.PathError{Op: op, Path: path, Err: err}
 	}
