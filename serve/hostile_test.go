@@ -67,8 +67,8 @@ func TestBusy(t *testing.T) {
 	for !refused {
 		select {
 		case code := <-done:
-			// It was faster than the others; once more.
-			if code != 200 {
+			// It was faster than the others, or came after one of them; once more.
+			if code != 200 && code != 503 {
 				t.Fatalf("the large request: %d", code)
 			}
 			go func() { done <- s.do("POST", "/api/v1/predict", large, asJSON).StatusCode }()

@@ -174,7 +174,7 @@ func accuracies() []row {
 	}
 	for _, name := range []string{"tfidf-bigrams-cleaned", "tfidf-bigrams"} {
 		for _, c := range []float64{1, 10} {
-			list = append(list, row{name: name, setting: setting{penalty: "l2", solver: "lbfgs", c: c}, lbfgs: 1e-5}, row{name: name, setting: setting{penalty: "l2", solver: "liblinear", c: c}})
+			list = append(list, row{name: name, setting: setting{penalty: "l2", solver: "lbfgs", c: c}, lbfgs: 1e-7}, row{name: name, setting: setting{penalty: "l2", solver: "liblinear", c: c}})
 		}
 	}
 	return append(list,
