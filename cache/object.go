@@ -66,7 +66,7 @@ func (s *Store) commit(t *temp, d Digest) error {
 	if err := s.mkdir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	if err := atomicfile.RenameFile(t.path, path); err != nil {
+	if err := atomicfile.Rename(t.path, path); err != nil {
 		return err
 	}
 	t.done = true

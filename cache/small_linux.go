@@ -23,13 +23,21 @@ func readSmall(path string, buf []byte) (int, fileStat, error) {
 		return 0, fileStat{}, err
 	}
 	defer unix.Close(fd) //nolint:errcheck // only read
-	n, err := retry(func() (int, error) { return unix.Read(fd, buf) })
-	if err != nil {
-		return 0, fileStat{}, &fs.PathError{Op: "read", Path: path, Err: err}
-	}
+	n := 0
 	var st unix.Stat_t
-	if _, err := retry(func() (int, error) { return 0, unix.Fstat(fd, &st) }); err != nil {
-		return 0, fileStat{}, &fs.PathError{Op: "fstat", Path: path, Err: err}
+	for {
+		got, err := retry(func() (int, error) { return unix.Read(fd, buf[n:]) })
+		if err != nil {
+			return 0, fileStat{}, &fs.PathError{Op: "read", Path: path, Err: err}
+		}
+		n += got
+		if _, err := retry(func() (int, error) { return 0, unix.Fstat(fd, &st) }); err != nil {
+			return 0, fileStat{}, &fs.PathError{Op: "fstat", Path: path, Err: err}
+		}
+		// Some file systems give a file in more than one read.
+		if got == 0 || n == len(buf) || int64(n) >= st.Size {
+			break
+		}
 	}
 	return n, fileStatOf(&st), nil
 }

@@ -21,20 +21,6 @@ func Rename(from, to string) error {
 	}
 }
 
-// RenameFile is Rename of what is known to be a file and no directory: it spares
-// the look at what has the name, which is for directories.
-func RenameFile(from, to string) error {
-	for {
-		err := syscall.Rename(from, to)
-		if err == nil {
-			return nil
-		}
-		if err != syscall.EINTR { //nolint:errorlint // a bare errno
-			return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
-		}
-	}
-}
-
 // SyncDir makes the names in a directory durable.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)

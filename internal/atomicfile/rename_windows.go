@@ -29,9 +29,6 @@ func Rename(from, to string) error {
 	return err
 }
 
-// RenameFile is Rename of what is known to be a file.
-func RenameFile(from, to string) error { return Rename(from, to) }
-
 // busy reports whether somebody has the file open, a virus scanner for one.
 func busy(err error) bool {
 	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_ACCESS_DENIED)

@@ -7,6 +7,7 @@ import (
 	"os"
 )
 
+// Open is os.OpenFile.
 func Open(path string, flag int, perm fs.FileMode) (*os.File, error) {
 	return os.OpenFile(path, flag, perm)
 }
