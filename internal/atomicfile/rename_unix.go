@@ -7,8 +7,9 @@ import (
 	"syscall"
 )
 
-// Rename gives a file another name, in place of any file that has it. Unlike
-// os.Rename it does not look at what has it first.
+// Rename gives a file another name, in place of any file that has it; a directory
+// takes the place of an empty one. Unlike os.Rename it does not look at what has the
+// name first.
 func Rename(from, to string) error {
 	for {
 		err := syscall.Rename(from, to)
