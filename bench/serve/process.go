@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -11,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -18,8 +18,32 @@ import (
 // process is a server under load, with its children.
 type process struct {
 	cmd    *exec.Cmd
-	stderr bytes.Buffer
+	stderr tail
 	addr   string
+}
+
+// tail keeps the end of what a server writes. It takes what a server logs under
+// load as a container's runtime would, without growing.
+type tail struct {
+	mu   sync.Mutex
+	last []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	const limit = 16 << 10
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.last)+len(p) > 2*limit {
+		t.last = append(t.last[:0], t.last[max(0, len(t.last)-limit):]...)
+	}
+	t.last = append(t.last, p[max(0, len(p)-limit):]...)
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.last)
 }
 
 // startServer runs a command whose arguments have the port for PORT, and waits
@@ -107,4 +131,17 @@ func (p *process) memory() (most int64) {
 		}
 	}
 	return most
+}
+
+// stolen returns how long the machine's host kept its processors from it so far,
+// all of them together; 0 where that is not known.
+func stolen() time.Duration {
+	data, _ := os.ReadFile("/proc/stat")
+	line, _, _ := strings.Cut(string(data), "\n")
+	f := strings.Fields(line)
+	if len(f) < 9 {
+		return 0
+	}
+	n, _ := strconv.ParseInt(f[8], 10, 64)
+	return time.Duration(n) * 10 * time.Millisecond
 }
