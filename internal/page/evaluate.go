@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"reflect"
+	"sync"
 	"text/template/parse"
 )
 
@@ -50,19 +51,26 @@ func (e *evaluation) node(dot reflect.Value, n parse.Node) error {
 	return nil
 }
 
+var (
+	htmlType   = reflect.TypeFor[HTML]()
+	rawType    = reflect.TypeFor[Raw]()
+	stringType = reflect.TypeFor[string]()
+)
+
 func (e *evaluation) write(v reflect.Value) {
 	if v = inner(v); !v.IsValid() {
 		return
 	}
-	switch s := v.Interface().(type) {
-	case HTML:
-		e.out = append(e.out, s...)
-	case Raw:
-		e.out = append(e.out, s...)
-	case string:
-		e.out = AppendEscaped(e.out, s)
+	// What is frequent is not copied into an interface.
+	switch v.Type() {
+	case htmlType:
+		e.out = append(e.out, v.String()...)
+	case rawType:
+		e.out = append(e.out, v.Bytes()...)
+	case stringType:
+		e.out = AppendEscaped(e.out, v.String())
 	default:
-		e.out = AppendEscaped(e.out, fmt.Sprint(s))
+		e.out = AppendEscaped(e.out, fmt.Sprint(v.Interface()))
 	}
 }
 
@@ -193,7 +201,7 @@ func fields(v reflect.Value, names []string) (reflect.Value, error) {
 		v = inner(v)
 		switch {
 		case v.IsValid() && v.Kind() == reflect.Struct:
-			f := v.FieldByName(name)
+			f := field(v, name)
 			if !f.IsValid() || !f.CanInterface() {
 				return f, fmt.Errorf("no field %s in %s", name, v.Type())
 			}
@@ -205,6 +213,33 @@ func fields(v reflect.Value, names []string) (reflect.Value, error) {
 		}
 	}
 	return v, nil
+}
+
+// fieldKey is a field of a type of structures, places where it is: looking one up
+// by its name costs more than all else of writing it. There are as many as
+// templates name.
+type fieldKey struct {
+	t    reflect.Type
+	name string
+}
+
+var places sync.Map // of fieldKey to []int, nil where there is no such field
+
+func field(v reflect.Value, name string) reflect.Value {
+	key := fieldKey{v.Type(), name}
+	index, ok := places.Load(key)
+	if !ok {
+		f, _ := key.t.FieldByName(name)
+		index, _ = places.LoadOrStore(key, f.Index)
+	}
+	at := index.([]int) //nolint:errcheck,forcetypeassert // the map has nothing else
+	switch len(at) {
+	case 0:
+		return reflect.Value{}
+	case 1:
+		return v.Field(at[0])
+	}
+	return v.FieldByIndex(at)
 }
 
 // inner is what pointers point to and interfaces hold; invalid for nil.

@@ -132,7 +132,14 @@ type explaining struct {
 	found, sorted []occurrence
 	first         []int32
 	parts         []part
+	// entries is a hash table of the row's columns, a power of two of them, half
+	// of which are free at least.
+	entries []columnEntry
 }
+
+// columnEntry is a column and the number after that of its entry; the zero value
+// is free.
+type columnEntry struct{ column, next int32 }
 
 // occurrence is where a column occurs: from one word up to another. Only that
 // of a hashed column has its term.
@@ -153,10 +160,10 @@ func (s *explaining) byTerm() {
 	n := len(s.row.Indices)
 	s.first = append(s.first[:0], make([]int32, n+2)...)
 	next := s.first[1:] // where the next occurrence of an entry goes
+	s.index(s.row.Indices)
 	for i := range s.found {
-		// The row has every column that was found.
-		k, _ := slices.BinarySearch(s.row.Indices, s.found[i].column)
-		s.found[i].column = int32(k)
+		k := s.entry(s.found[i].column)
+		s.found[i].column = k
 		next[k+1]++
 	}
 	for k := range n {
@@ -166,6 +173,36 @@ func (s *explaining) byTerm() {
 	for _, o := range s.found {
 		s.sorted[next[o.column]] = o
 		next[o.column]++
+	}
+}
+
+// index makes the table that entry looks columns up in.
+func (s *explaining) index(columns []int32) {
+	size := 64
+	for size < 2*len(columns) {
+		size *= 2
+	}
+	if cap(s.entries) < size {
+		s.entries = make([]columnEntry, size)
+	}
+	s.entries = s.entries[:size]
+	clear(s.entries)
+	for k, col := range columns {
+		i := int(col) & (size - 1)
+		for s.entries[i].next != 0 {
+			i = (i + 1) & (size - 1)
+		}
+		s.entries[i] = columnEntry{column: col, next: int32(k) + 1}
+	}
+}
+
+// entry returns the number of a column's entry. The row has every column that was
+// found.
+func (s *explaining) entry(column int32) int32 {
+	for i := int(column) & (len(s.entries) - 1); ; i = (i + 1) & (len(s.entries) - 1) {
+		if e := s.entries[i]; e.column == column && e.next != 0 {
+			return e.next - 1
+		}
 	}
 }
 

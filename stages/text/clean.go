@@ -1,6 +1,7 @@
 package text
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 	"unicode"
@@ -19,8 +20,8 @@ type Cleaner struct {
 	// ascii says what the scan does with a byte: what it becomes, and 256 times
 	// its class.
 	ascii [256]uint16
-	// scratch holds *scratch.
-	scratch sync.Pool
+	// scratch is what calls work in.
+	scratch scratches
 }
 
 // phase is a step on whole texts, or successive steps on single words, which
@@ -58,7 +59,6 @@ func New(o Options) (*Cleaner, error) {
 	}
 	c.fused = c.canFuse()
 	c.classify()
-	c.scratch.New = func() any { return c.newScratch(servedWords) }
 	return c, nil
 }
 
@@ -68,8 +68,8 @@ func (c *Cleaner) Options() Options { return c.options }
 // Clean returns the cleaned text: words separated by single spaces, or "".
 // Bytes that are not UTF-8 count as U+FFFD.
 func (c *Cleaner) Clean(s string) string {
-	sc := c.scratch.Get().(*scratch)
-	defer c.scratch.Put(sc)
+	sc := c.take()
+	defer c.scratch.put(sc)
 	sc.out = c.append(sc, sc.out[:0], s)
 	return string(sc.out)
 }
@@ -77,8 +77,8 @@ func (c *Cleaner) Clean(s string) string {
 // Append appends the cleaned text to dst and returns the extended buffer. It
 // allocates only where dst grows or a word is met for the first time.
 func (c *Cleaner) Append(dst []byte, s string) []byte {
-	sc := c.scratch.Get().(*scratch)
-	defer c.scratch.Put(sc)
+	sc := c.take()
+	defer c.scratch.put(sc)
 	return c.append(sc, dst, s)
 }
 
@@ -96,6 +96,35 @@ type scratch struct {
 	from, to []byte
 	// memos remember the words of each phase.
 	memos []memo
+}
+
+// scratches keeps what calls work in, the last used first. Unlike a [sync.Pool]
+// it forgets nothing in a collection: to learn the words of a language again costs
+// more than many texts. It keeps as many as can be at work at the same time.
+type scratches struct {
+	mu   sync.Mutex
+	free []*scratch
+}
+
+func (s *scratches) put(sc *scratch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) < runtime.GOMAXPROCS(0) {
+		s.free = append(s.free, sc)
+	}
+}
+
+// take returns a scratch that nobody else works in.
+func (c *Cleaner) take() *scratch {
+	c.scratch.mu.Lock()
+	if last := len(c.scratch.free) - 1; last >= 0 {
+		sc := c.scratch.free[last]
+		c.scratch.free = c.scratch.free[:last]
+		c.scratch.mu.Unlock()
+		return sc
+	}
+	c.scratch.mu.Unlock()
+	return c.newScratch(servedWords)
 }
 
 // newScratch returns a scratch whose memos have at most the given number of

@@ -21,8 +21,8 @@ func (c *Cleaner) AppendPieces(dst []byte, s string, list []Piece) ([]byte, []Pi
 	if !c.fused || c.options.Lowercase && containsSigma(s) || c.options.Markup && strings.IndexByte(s, '<') >= 0 {
 		return dst, list, false
 	}
-	sc := c.scratch.Get().(*scratch)
-	defer c.scratch.Put(sc)
+	sc := c.take()
+	defer c.scratch.put(sc)
 	start := len(dst)
 	for at := 0; at < len(s); {
 		end := at

@@ -56,7 +56,7 @@ func TestScanIsStepwise(t *testing.T) {
 		}
 		fused++
 		s := anyText(t)
-		got, want := c.Clean(s), string(c.stepwise(c.scratch.New().(*scratch), nil, s))
+		got, want := c.Clean(s), string(c.stepwise(c.newScratch(servedWords), nil, s))
 		if got != want {
 			t.Fatalf("%q: scan of %q\n got %q\nwant %q", o.Order, s, got, want)
 		}
@@ -138,7 +138,7 @@ func FuzzClean(f *testing.F) {
 		}
 		for _, c := range list {
 			checkClean(t, c, s)
-			if want := string(c.stepwise(c.scratch.New().(*scratch), nil, s)); c.Clean(s) != want {
+			if want := string(c.stepwise(c.newScratch(servedWords), nil, s)); c.Clean(s) != want {
 				t.Fatalf("scan and steps differ: %q", s)
 			}
 		}
