@@ -15,29 +15,33 @@ func onlyField(body []byte) (text string, ok bool) {
 	}
 	var out strings.Builder
 	out.Grow(len(body))
-	for {
-		n := 0
-		for n < len(body) && body[n] != '+' && body[n] != '%' && body[n] != '&' && body[n] != ';' {
-			n++
+	var chunk [256]byte // one write of it is cheaper than one for each word
+	for n := 0; ; n++ {
+		if n == len(chunk) || len(body) == 0 {
+			out.Write(chunk[:n])
+			n = 0
 		}
-		out.Write(body[:n])
-		if body = body[n:]; len(body) == 0 {
+		if len(body) == 0 {
 			return strings.ToValidUTF8(out.String(), "\uFFFD"), true
 		}
-		if body[0] == '+' {
-			out.WriteByte(' ')
-			body = body[1:]
-			continue
-		}
-		if body[0] != '%' || len(body) < 3 {
+		b, size := body[0], 1
+		switch b {
+		case '+':
+			b = ' '
+		case '&', ';':
 			return "", false
+		case '%':
+			if len(body) < 3 {
+				return "", false
+			}
+			r, ok := readHex(body[1:3])
+			if !ok {
+				return "", false
+			}
+			b, size = byte(r), 3
 		}
-		b, ok := readHex(body[1:3])
-		if !ok {
-			return "", false
-		}
-		out.WriteByte(byte(b))
-		body = body[3:]
+		chunk[n] = b
+		body = body[size:]
 	}
 }
 

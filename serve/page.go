@@ -216,6 +216,11 @@ func (c *call) html(status int, data []byte) {
 		h[name] = value
 	}
 	h.Set("Content-Length", strconv.Itoa(len(data)))
+	if g, ok := c.r.Context().Value(gatheringKey{}).(*gathering); ok {
+		g.gather()
+		defer g.send()
+		defer func() { _ = http.NewResponseController(c.w).Flush() }()
+	}
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(data) // the client may be gone
 }

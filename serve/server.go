@@ -153,7 +153,8 @@ func (s *Server) Serve(ctx context.Context, now <-chan struct{}) error {
 		Handler: s.handler, ReadHeaderTimeout: l.Header, ReadTimeout: l.Read, WriteTimeout: l.Write, IdleTimeout: l.Idle,
 		MaxHeaderBytes: l.Headers, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	servers, listeners := []*http.Server{public}, []net.Listener{s.listener}
+	public.ConnContext = withConn
+	servers, listeners := []*http.Server{public}, []net.Listener{gatherer{s.listener}}
 	if s.adminListener != nil {
 		servers = append(servers, &http.Server{Handler: s.admin, ReadHeaderTimeout: l.Header, IdleTimeout: l.Idle, MaxHeaderBytes: l.Headers,
 			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)})
