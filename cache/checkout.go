@@ -84,6 +84,9 @@ type checkout struct {
 	opt  CheckoutOptions
 
 	have []item // sorted by rel
+	sc   *Scanner
+	// mark is that of have when it is a directory of many files.
+	mark mark
 	// link is set when root is a symbolic link to a directory.
 	link bool
 	// dir is set when root is a directory, not through a link.
@@ -121,15 +124,23 @@ func (c *checkout) run(ctx context.Context) (Changes, error) {
 		(c.e.Digest.dir || cur.Exec == c.e.Exec) {
 		return Changes{}, nil
 	}
+	same, err := c.survey(ctx)
+	if same || err != nil {
+		return Changes{}, err
+	}
 	want, err := c.targets()
 	if err != nil {
 		return Changes{}, err
 	}
-	if err := c.survey(ctx); err != nil {
+	known, err := c.hash(ctx)
+	if err != nil {
 		return Changes{}, err
 	}
 	c.compare(want)
 	if len(c.place)+len(c.chmod)+len(c.drop) == 0 && (c.dir || !c.e.Digest.dir || c.link) {
+		if known {
+			c.s.memo.addTree(c.root, c.mark, c.e.Digest)
+		}
 		return Changes{}, nil
 	}
 	if err := c.checkObjects(ctx); err != nil {
@@ -177,36 +188,51 @@ func (c *checkout) targets() ([]target, error) {
 // anew reports whether a directory is made that is not there at all.
 func (c *checkout) anew() bool { return c.e.Digest.dir && !c.dir && len(c.have) == 0 && !c.link }
 
-// survey finds out what is there.
-func (c *checkout) survey(ctx context.Context) error {
+// survey finds out what is there, and reports whether a directory is known to be
+// as it should be without its files' digests.
+func (c *checkout) survey(ctx context.Context) (same bool, err error) {
+	c.sc = &Scanner{Hash: c.e.Digest.Hash(), Memo: c.s.memo, Workers: c.s.workers, Ignore: c.opt.Ignore}
 	st, err := statPath(c.root, false)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	sc := &Scanner{Hash: c.e.Digest.Hash(), Memo: c.s.memo, Workers: c.s.workers, Ignore: c.opt.Ignore}
 	if st.mode&fs.ModeSymlink != 0 {
 		if target, err := statPath(c.root, true); err == nil && target.mode.IsDir() {
 			c.link = true
 		}
 	}
 	c.dir = st.mode.IsDir()
-	if c.dir || c.link {
-		c.have, err = sc.walk(ctx, c.root, true)
-		if err != nil {
-			return err
-		}
-	} else {
+	if !c.dir && !c.link {
 		it := item{abs: c.root}
 		it.bad = it.look(nil, st.mode)
 		c.have = []item{it}
+		return false, nil
 	}
-	if err := sc.digest(ctx, c.have, true); err != nil {
-		return err
+	if c.have, err = c.sc.walk(ctx, c.root, true); err != nil {
+		return false, err
 	}
-	return nil
+	bad := func(it item) bool { return it.bad != nil }
+	if len(c.have) < manyFiles || !c.e.Digest.dir || slices.ContainsFunc(c.have, bad) {
+		return false, nil
+	}
+	if c.mark, err = c.sc.mark(ctx, c.have); err != nil {
+		return false, err
+	}
+	d, ok := c.s.memo.tree(c.sc.Hash, c.root, c.mark)
+	return ok && d == c.e.Digest && !c.opt.Relink, nil
+}
+
+// hash finds the digests of what is there, and reports whether all of them were
+// known.
+func (c *checkout) hash(ctx context.Context) (known bool, err error) {
+	todo, err := c.sc.unknown(ctx, c.have)
+	if err != nil || len(todo) == 0 {
+		return err == nil, err
+	}
+	return false, c.sc.hashAll(ctx, c.have, todo, true)
 }
 
 // compare decides what to do, by walking both sorted lists.

@@ -25,6 +25,9 @@ type Memo struct {
 	fresh map[memoKey]memoValue
 	// used holds old entries that were used again, for Save to stamp anew.
 	used map[memoKey]struct{}
+	// dirs is what is remembered of directories as a whole, in a file beside;
+	// nil in that one itself.
+	dirs *Memo
 }
 
 // OpenMemo returns the memo that is kept in the file path. It never fails.
@@ -32,6 +35,15 @@ func OpenMemo(path string, now func() time.Time) *Memo {
 	if now == nil {
 		now = time.Now
 	}
+	m := openMemo(path, now)
+	m.dirs = openMemo(path+dirsSuffix, now)
+	return m
+}
+
+// dirsSuffix is what the name of the file about directories ends with.
+const dirsSuffix = ".dirs"
+
+func openMemo(path string, now func() time.Time) *Memo {
 	m := &Memo{
 		path: path, now: now,
 		fresh: make(map[memoKey]memoValue),
@@ -78,7 +90,13 @@ func (m *Memo) Lookup(h *Hash, path string, info FileInfoKey) (Digest, bool) {
 	if m == nil {
 		return Digest{}, false
 	}
-	k := makeMemoKey(h, path)
+	return m.lookup(h, path, info, false)
+}
+
+// lookup is Lookup by any name. With fresh, an entry whose stamp is to be renewed
+// is not found.
+func (m *Memo) lookup(h *Hash, name string, info FileInfoKey, fresh bool) (Digest, bool) {
+	k := makeMemoKey(h, name)
 	m.mu.RLock()
 	v, ok := m.fresh[k]
 	load := m.load
@@ -88,6 +106,9 @@ func (m *Memo) Lookup(h *Hash, path string, info FileInfoKey) (Digest, bool) {
 			return Digest{}, false
 		}
 		if v.info == info && v.day+memoStamp < m.today() {
+			if fresh {
+				return Digest{}, false
+			}
 			m.mu.Lock()
 			m.used[k] = struct{}{}
 			m.mu.Unlock()
@@ -99,9 +120,10 @@ func (m *Memo) Lookup(h *Hash, path string, info FileInfoKey) (Digest, bool) {
 	return Digest{id: h.id, sum: v.sum}, true
 }
 
-// preload reads what was saved, which a Lookup would have to wait for.
-func (m *Memo) preload() {
-	if m == nil {
+// preload reads what was saved of the files below the directory at path, which a
+// Lookup would have to wait for, unless the directory is known as a whole.
+func (m *Memo) preload(h *Hash, path string) {
+	if m == nil || m.dirs != nil && m.dirs.knows(h, treeName(path)) {
 		return
 	}
 	m.mu.RLock()
@@ -170,6 +192,9 @@ func (m *Memo) own(path string, info FileInfoKey, d Digest) {
 func (m *Memo) Save() error {
 	if m == nil {
 		return nil
+	}
+	if err := m.dirs.Save(); err != nil {
+		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -67,7 +67,7 @@ func (l *listing) collect(files []found) []found {
 // A lenient walk reports what Scan refuses as items that are bad.
 func (s *Scanner) walk(ctx context.Context, root string, lenient bool) ([]item, error) {
 	root = strings.TrimSuffix(root, string(filepath.Separator))
-	go s.Memo.preload()
+	go s.Memo.preload(s.Hash, root)
 	top := &listing{abs: root}
 	count := 0
 	for level := []*listing{top}; len(level) > 0; {

@@ -102,7 +102,11 @@ func (e *Engine) addOutput(ctx context.Context, req AddRequest, o pipeline.Outpu
 	if err == nil {
 		e.links().note(o.Path, entry.Digest)
 	}
-	return content{entry: entry, manifest: m, err: err}
+	c := content{entry: entry, err: err}
+	if m != nil {
+		c.tree = cache.TreeOf(entry, m)
+	}
+	return c
 }
 
 // owner finds the .dvc file that tracks a path or a directory around it, or

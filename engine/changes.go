@@ -165,16 +165,9 @@ func (e *Engine) absentFromCache(ctx context.Context, st *outState) (bool, error
 	if !d.IsDir() {
 		return !e.opt.Store.Has(d), nil
 	}
-	if m := st.content.manifest; m != nil && st.same() {
-		if !e.opt.Store.Has(d) {
-			return true, nil
-		}
-		ds := make([]cache.Digest, len(m.Members))
-		for i := range m.Members {
-			ds[i] = m.Members[i].Digest
-		}
-		lost, err := e.opt.Store.Missing(ctx, ds...)
-		return len(lost) > 0, err
+	if st.content.tree != nil && st.same() {
+		held, err := e.opt.Store.HoldsTree(ctx, st.content.tree)
+		return !held, err
 	}
 	lost, err := e.opt.Store.Missing(ctx, d)
 	return len(lost) > 0, err

@@ -245,7 +245,11 @@ func (e *Engine) savedElsewhere(ctx context.Context, o *outState) (bool, error) 
 	if o.content.err != nil || o.same() || o.content.entry.Size == 0 {
 		return o.content.err == nil || missing(o.content.err), nil
 	}
-	if m := o.content.manifest; m != nil {
+	if o.content.tree != nil {
+		m, err := o.content.tree.Manifest(ctx)
+		if err != nil {
+			return false, err
+		}
 		ds := make([]cache.Digest, len(m.Members))
 		for i := range m.Members {
 			ds[i] = m.Members[i].Digest

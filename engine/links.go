@@ -83,13 +83,13 @@ func (e *Engine) removeUndeclared(ctx context.Context, t *linkTable) ([]string, 
 			continue
 		}
 		abs := e.abs(path)
-		entry, m, err := e.ws.rescan(ctx, abs, false)
+		entry, tree, err := e.ws.rescan(ctx, abs, false)
 		if err == nil && entry.Digest.String() == link.Digest && e.containedPath(path) == nil {
 			if err := os.RemoveAll(abs); err != nil {
 				return gone, fmt.Errorf("remove '%s': %w", e.show(path), err)
 			}
 			name := e.show(path)
-			if m != nil {
+			if tree != nil {
 				name += "/"
 			}
 			gone = append(gone, name)

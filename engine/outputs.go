@@ -38,7 +38,7 @@ func (e *Engine) outputsAfter(ctx context.Context, n *node, before *lock.Stage) 
 		if c.entry.Size == 0 {
 			e.warn(n, fmt.Sprintf("'%s' is empty.", e.show(o.Path)), "")
 		}
-		if o.Kind == pipeline.MetricOutput && c.manifest == nil {
+		if o.Kind == pipeline.MetricOutput && c.tree == nil {
 			if err := checkText(abs); err != nil {
 				return nil, err
 			}
@@ -128,8 +128,15 @@ func (e *Engine) storeOutput(ctx context.Context, o pipeline.Output, c content, 
 	if !o.Cache && o.Kind == pipeline.PlainOutput || !inside(o.Path) {
 		return nil
 	}
+	var m *cache.Manifest
+	if c.tree != nil {
+		var err error
+		if m, err = c.tree.Manifest(ctx); err != nil {
+			return err
+		}
+	}
 	opt := cache.SaveOptions{Relink: relink && o.Cache && !o.Persist}
-	if err := e.opt.Store.Save(ctx, e.abs(o.Path), c.entry, c.manifest, opt); err != nil {
+	if err := e.opt.Store.Save(ctx, e.abs(o.Path), c.entry, m, opt); err != nil {
 		return err
 	}
 	if o.Cache {

@@ -17,9 +17,9 @@ import (
 
 // content is what is at a path: an entry, or nothing, or something unreadable.
 type content struct {
-	entry    cache.Entry
-	manifest *cache.Manifest
-	err      error
+	entry cache.Entry
+	tree  *cache.Tree // nil for what is no directory
+	err   error
 	// legacy is set when the digest is the one of DVC 2.x, to be compared
 	// with an entry that was recorded so.
 	legacy bool
@@ -72,8 +72,8 @@ func (e *Engine) inputs(ctx context.Context, n *node, rec *lock.Stage) (*snapsho
 // look scans a path with the algorithm of the recorded entry.
 func (e *Engine) look(ctx context.Context, place string, rec *lock.Entry) content {
 	legacy := e.legacyEntry(rec)
-	entry, m, err := e.ws.scan(ctx, e.abs(place), legacy)
-	return content{entry, m, err, legacy}
+	entry, tree, err := e.ws.scan(ctx, e.abs(place), legacy)
+	return content{entry, tree, err, legacy}
 }
 
 // legacyEntry reports whether an entry has the digest of DVC 2.x.
@@ -202,8 +202,8 @@ func (e *Engine) current(ctx context.Context, place string, c content, rec *lock
 	if !c.legacy || c.matches(rec) {
 		return c
 	}
-	entry, m, err := e.ws.scan(ctx, e.abs(place), false)
-	return content{entry: entry, manifest: m, err: err}
+	entry, tree, err := e.ws.scan(ctx, e.abs(place), false)
+	return content{entry: entry, tree: tree, err: err}
 }
 
 func newEntry(def string, c cache.Entry) lock.Entry {

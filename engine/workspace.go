@@ -32,10 +32,10 @@ type scanKey struct {
 // scanned is the content of a path when it was looked at. once makes stages
 // that share a dependency hash it a single time.
 type scanned struct {
-	once     sync.Once
-	entry    cache.Entry
-	manifest *cache.Manifest
-	err      error
+	once  sync.Once
+	entry cache.Entry
+	tree  *cache.Tree // nil for a file
+	err   error
 }
 
 func newWorkspace(e *Engine) *workspace {
@@ -58,7 +58,7 @@ func newWorkspace(e *Engine) *workspace {
 }
 
 // scan returns the content of a path as of the last change by this process.
-func (w *workspace) scan(ctx context.Context, abs string, text bool) (cache.Entry, *cache.Manifest, error) {
+func (w *workspace) scan(ctx context.Context, abs string, text bool) (cache.Entry, *cache.Tree, error) {
 	key := scanKey{abs, text}
 	w.mu.Lock()
 	s := w.known[key]
@@ -67,27 +67,32 @@ func (w *workspace) scan(ctx context.Context, abs string, text bool) (cache.Entr
 		w.known[key] = s
 	}
 	w.mu.Unlock()
-	s.once.Do(func() { s.entry, s.manifest, s.err = w.rescan(ctx, abs, text) })
+	s.once.Do(func() { s.entry, s.tree, s.err = w.rescan(ctx, abs, text) })
 	if s.err != nil && (errors.Is(s.err, context.Canceled) || errors.Is(s.err, context.DeadlineExceeded)) {
 		w.forget(abs)
 	}
-	return s.entry, s.manifest, s.err
+	return s.entry, s.tree, s.err
 }
 
 // Scan hashes what is in the workspace at a path from the root with an algorithm
 // of the project: its own, or that of entries of DVC 2.x. The error wraps
 // fs.ErrNotExist when there is nothing. The manifest is nil for a file.
 func (e *Engine) Scan(ctx context.Context, rel string, h *cache.Hash) (cache.Entry, *cache.Manifest, error) {
-	return e.ws.scan(ctx, e.abs(rel), h == cache.MD5Text)
+	entry, tree, err := e.ws.scan(ctx, e.abs(rel), h == cache.MD5Text)
+	if err != nil || tree == nil {
+		return entry, nil, err
+	}
+	m, err := tree.Manifest(ctx)
+	return entry, m, err
 }
 
 // rescan looks at the path anew, remembering nothing but the stat memo.
-func (w *workspace) rescan(ctx context.Context, abs string, text bool) (cache.Entry, *cache.Manifest, error) {
+func (w *workspace) rescan(ctx context.Context, abs string, text bool) (cache.Entry, *cache.Tree, error) {
 	sc := &w.scanner
 	if text {
 		sc = &w.text
 	}
-	return sc.Scan(ctx, abs)
+	return sc.ScanTree(ctx, abs)
 }
 
 // forget drops what is known of a path, of the directories that hold it and,
@@ -97,7 +102,7 @@ func (w *workspace) forget(abs string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, text := range []bool{false, true} {
-		if s := w.known[scanKey{abs, text}]; s != nil && s.manifest != nil {
+		if s := w.known[scanKey{abs, text}]; s != nil && s.tree != nil {
 			dir = true
 		}
 		for p := abs; ; p = filepath.Dir(p) {
