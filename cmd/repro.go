@@ -248,9 +248,11 @@ func (c *changeSink) Emit(e engine.Event) {
 		c.seen = map[string]bool{}
 	}
 	file := e.File
-	if cwd, err := os.Getwd(); err == nil && filepath.IsAbs(file) {
-		if rel, err := filepath.Rel(cwd, file); err == nil {
-			file = rel
+	if filepath.IsAbs(file) {
+		if cwd, err := os.Getwd(); err == nil {
+			if rel, err := filepath.Rel(cwd, file); err == nil {
+				file = rel
+			}
 		}
 	}
 	c.seen[file] = true

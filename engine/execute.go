@@ -149,7 +149,7 @@ func (e *Engine) runCommand(ctx context.Context, n *node, req *Request, v *verdi
 // lockPaths tells other processes what this stage reads and writes. The error
 // is errAgain when it had to wait for one of them.
 func (e *Engine) lockPaths(ctx context.Context, n *node) (func(), error) {
-	o := project.PathLocks{Cmd: e.opt.Command, Warn: func(text string) { e.warn(n, text, "") }}
+	o := project.PathLocks{Cmd: e.opt.Command, Linger: linger, Warn: func(text string) { e.warn(n, text, "") }}
 	for _, d := range n.Deps {
 		o.Read = append(o.Read, e.abs(d.Path))
 	}

@@ -121,6 +121,9 @@ func (e *Engine) Repro(ctx context.Context, req Request) (*Result, error) {
 	wg.Wait()
 	stopWaking()
 	flushErr := e.locks.flush(true)
+	if err := e.opt.Project.ReleasePaths(); err != nil {
+		e.warn(nil, err.Error(), "")
+	}
 	res := &Result{Stages: r.results, Duration: time.Since(start), Interrupted: ctx.Err() != nil}
 	e.emit(Event{Kind: RunFinished, Total: int64(len(r.results)), Duration: res.Duration})
 	if ctx.Err() != nil {

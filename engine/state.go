@@ -236,8 +236,10 @@ type stageLog struct {
 // truncated, so that a reader keeps what it reads.
 func (s *stateStore) newLog(n *node) (*stageLog, error) {
 	path := s.logPath(n)
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("replace log: %w", err)
+	if s.logged(n) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("replace log: %w", err)
+		}
 	}
 	return &stageLog{path: path}, nil
 }

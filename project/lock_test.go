@@ -420,6 +420,77 @@ func TestLockPathsNotWritten(t *testing.T) {
 
 // readPathTable reads the file as another process would.
 func readPathTable(file string) (*pathTable, error) {
-	t, _, err := new(pathHolds).read(file)
+	f, t, _, err := new(pathHolds).read(file)
+	if f != nil {
+		f.Close()
+	}
 	return t, err
+}
+
+// A release that lingers is in the file with the next change, or when it is
+// asked for, and what was taken again meanwhile stays.
+func TestLockPathsLinger(t *testing.T) {
+	p := newProject(t, DVC, "")
+	file := filepath.Join(p.TempDir(), "rwlock")
+	lock := func(read, write string) func() error {
+		t.Helper()
+		release, err := p.LockPaths(t.Context(), PathLocks{Read: []string{read}, Write: []string{write}, Cmd: "repro", Linger: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return release
+	}
+	want := func(when string, read, write []string) {
+		t.Helper()
+		got, err := readPathTable(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([][]string{read, write}, [][]string{sortedKeys(got.Read), sortedKeys(got.Write)}); diff != "" {
+			t.Errorf("%s: %s", when, diff)
+		}
+	}
+	a := lock("/p/in", "/p/a")
+	if err := a(); err != nil {
+		t.Fatal(err)
+	}
+	want("lingering", []string{"/p/in"}, []string{"/p/a"})
+	b := lock("/p/in", "/p/b")
+	want("the next one", []string{"/p/in"}, []string{"/p/b"})
+	if err := b(); err != nil {
+		t.Fatal(err)
+	}
+	again := lock("/p/other", "/p/b")
+	want("taken again", []string{"/p/other"}, []string{"/p/b"})
+	if err := again(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.ReleasePaths(); err != nil {
+		t.Fatal(err)
+	}
+	want("released", []string{}, []string{})
+}
+
+// A release that lingers is written when its time has come.
+func TestLockPathsLingerEnds(t *testing.T) {
+	p := newProject(t, DVC, "")
+	for range 2 {
+		release, err := p.LockPaths(t.Context(), PathLocks{Write: []string{"/p/a"}, Cmd: "repro", Linger: time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := release(); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			got, err := readPathTable(filepath.Join(p.TempDir(), "rwlock"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got.Write) == 0 {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
 }

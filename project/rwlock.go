@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/flowrepro/flow/internal/atomicfile"
 	"github.com/flowrepro/flow/internal/plainfile"
@@ -25,6 +26,9 @@ type PathLocks struct {
 	Cmd string
 	// Wait waits for the holders instead of failing.
 	Wait bool
+	// Linger, if not 0, lets the release be written up to that much later,
+	// with the next change if one comes before. ReleasePaths writes it at once.
+	Linger time.Duration
 	// Warn is called with a line about each dead process whose locks were
 	// dropped; it may be nil.
 	Warn func(msg string)
@@ -52,6 +56,10 @@ type pathHolds struct {
 	// that says: most of the time nobody else has written since.
 	written []byte
 	table   *pathTable
+	// over are the locks whose release is not written yet, unless they were
+	// taken again, and timer is what will write it.
+	over  []pathHold
+	timer *time.Timer
 }
 
 type pathHold struct {
@@ -66,10 +74,8 @@ type pathHold struct {
 // Cmd. Locks of dead processes are dropped. Without Wait a conflict is a
 // *BusyError.
 func (p *Project) LockPaths(ctx context.Context, o PathLocks) (release func() error, err error) {
-	if err := p.EnsureControl(); err != nil {
-		return nil, err
-	}
 	self := holder{PID: os.Getpid(), Cmd: o.Cmd}
+	ensured := false
 	for {
 		taken := false
 		err := p.editPathTable(ctx, func(t *pathTable) error {
@@ -83,8 +89,15 @@ func (p *Project) LockPaths(ctx context.Context, o PathLocks) (release func() er
 		if err != nil && taken {
 			// Not written: nobody but us knows.
 			p.paths.mu.Lock()
-			p.paths.drop(&pathTable{}, self, o)
+			p.paths.drop(o)
 			p.paths.mu.Unlock()
+		}
+		if errors.Is(err, fs.ErrNotExist) && !ensured {
+			ensured = true
+			if err := p.EnsureControl(); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		var busy *BusyError
 		if !o.Wait || !errors.As(err, &busy) {
@@ -98,18 +111,41 @@ func (p *Project) LockPaths(ctx context.Context, o PathLocks) (release func() er
 		}
 	}
 	return func() error {
-		// Letting go must work also when ctx is what ended the work.
-		return p.editPathTable(context.WithoutCancel(ctx), func(t *pathTable) error {
-			p.paths.drop(t, self, o)
+		p.paths.mu.Lock()
+		p.paths.drop(o)
+		if o.Linger > 0 {
+			if p.paths.timer == nil {
+				// What goes wrong is tried again, and told, by ReleasePaths.
+				p.paths.timer = time.AfterFunc(o.Linger, func() { _ = p.ReleasePaths() })
+			} else {
+				p.paths.timer.Reset(o.Linger)
+			}
+		}
+		p.paths.mu.Unlock()
+		if o.Linger > 0 {
 			return nil
-		})
+		}
+		return p.ReleasePaths()
 	}, nil
+}
+
+// ReleasePaths writes the releases that linger.
+func (p *Project) ReleasePaths() error {
+	p.paths.mu.Lock()
+	none := len(p.paths.over) == 0
+	p.paths.mu.Unlock()
+	if none {
+		return nil
+	}
+	// Letting go must work also when a context is what ended the work.
+	return p.editPathTable(context.Background(), func(*pathTable) error { return nil })
 }
 
 func (p *Project) pathTableFile() string { return filepath.Join(p.TempDir(), "rwlock") }
 
-// editPathTable changes the lock file under its guard. It is written also
-// when change fails, because dead holders may have been dropped by then.
+// editPathTable changes the lock file under its guard, lingering releases first.
+// It is written also when change fails, because dead holders may have been
+// dropped by then.
 func (p *Project) editPathTable(ctx context.Context, change func(*pathTable) error) (err error) {
 	p.paths.mu.Lock()
 	defer p.paths.mu.Unlock()
@@ -123,59 +159,72 @@ func (p *Project) editPathTable(ctx context.Context, change func(*pathTable) err
 		return err
 	}
 	defer func() { err = errors.Join(err, unguard()) }()
-	table, before, err := p.paths.read(file)
+	f, table, before, err := p.paths.read(file)
 	if err != nil {
 		return err
 	}
+	if f != nil {
+		defer f.Close() //nolint:errcheck // a page that was written is in the file
+	}
+	p.paths.strike(table)
 	changed := change(table)
 	after, err := json.Marshal(table)
 	if err != nil {
 		return err
 	}
 	if !bytes.Equal(before, after) {
-		if err := writePathTable(file, after); err != nil {
+		if err := writePathTable(f, file, after); err != nil {
 			return errors.Join(changed, fmt.Errorf("write locks: %w", err))
 		}
 	}
 	p.paths.written, p.paths.table = after, table
+	p.paths.over = p.paths.over[:0]
 	return changed
 }
 
-// read returns the table in the file and its canonical text. What is kept of
-// it is dropped until the caller has written.
-func (p *pathHolds) read(file string) (*pathTable, []byte, error) {
+// read returns the table in the file, its canonical text, and the file if there is
+// one, open for writing if it may be. What is kept of the table is dropped until
+// the caller has written.
+func (p *pathHolds) read(file string) (f *os.File, t *pathTable, text []byte, err error) {
 	written, table := p.written, p.table
 	p.written, p.table = nil, nil
-	data, err := readWhole(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("read locks: %w", err)
+	var data []byte
+	if f, err = plainfile.Open(file, os.O_RDWR, 0); errors.Is(err, fs.ErrPermission) {
+		f, err = plainfile.Open(file, os.O_RDONLY, 0)
 	}
-	if table != nil && err == nil && bytes.Equal(bytes.TrimRight(data, " "), written) {
-		return table, written, nil
+	if err == nil {
+		data, err = readWhole(f)
+	} else if errors.Is(err, fs.ErrNotExist) {
+		err = nil
 	}
-	if table, err = parsePathTable(file, data, err == nil); err != nil {
-		return nil, nil, err
+	if err == nil && f != nil && table != nil && bytes.Equal(bytes.TrimRight(data, " "), written) {
+		return f, table, written, nil
 	}
-	before, err := json.Marshal(table)
-	return table, before, err
+	if err != nil {
+		err = fmt.Errorf("read locks: %w", err)
+	} else if table, err = parsePathTable(file, data, f != nil); err == nil {
+		text, err = json.Marshal(table)
+	}
+	if err != nil {
+		if f != nil {
+			_ = f.Close() // only read
+		}
+		return nil, nil, nil, err
+	}
+	return f, table, text, nil
 }
 
-// readWhole is os.ReadFile for a small file.
-func readWhole(file string) ([]byte, error) {
-	f, err := plainfile.Open(file, os.O_RDONLY, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // only read
+// readWhole reads the whole of a file that is seldom larger than a page.
+func readWhole(f *os.File) ([]byte, error) {
 	page := make([]byte, pathTablePage+1)
-	n, err := io.ReadFull(f, page)
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+	n, err := f.ReadAt(page, 0)
+	if errors.Is(err, io.EOF) {
 		return page[:n], nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	rest, err := io.ReadAll(f)
+	rest, err := io.ReadAll(io.NewSectionReader(f, int64(n), 1<<62))
 	return append(page, rest...), err
 }
 
@@ -210,16 +259,18 @@ const pathTablePage = 4096
 // all, are written over the old one in a single page, filled up with blanks, as
 // replacing a file for each stage would cost more than the stage. The file is
 // not synced: locks do not outlive the machine.
-func writePathTable(file string, data []byte) error {
-	if fi, err := os.Lstat(file); err == nil && fi.Mode().IsRegular() && fi.Size() <= pathTablePage && len(data) < pathTablePage {
-		f, err := plainfile.Open(file, os.O_WRONLY, 0)
-		if err != nil {
-			return err
+func writePathTable(f *os.File, file string, data []byte) error {
+	if f != nil && len(data) < pathTablePage {
+		if fi, err := os.Lstat(file); err == nil && fi.Mode().IsRegular() && fi.Size() <= pathTablePage {
+			page := bytes.Repeat([]byte{' '}, pathTablePage)
+			copy(page, data)
+			if _, err = f.WriteAt(page, 0); err == nil {
+				return nil
+			}
 		}
-		page := bytes.Repeat([]byte{' '}, pathTablePage)
-		copy(page, data)
-		_, err = f.WriteAt(page, 0)
-		return errors.Join(err, f.Close())
+	}
+	if f != nil {
+		_ = f.Close() // Windows replaces no file that is open
 	}
 	return atomicfile.Write(file, data, atomicfile.Options{})
 }
@@ -314,30 +365,42 @@ func (p *pathHolds) take(t *pathTable, self holder, o PathLocks) {
 	}
 }
 
-// drop is the reverse of take.
-func (p *pathHolds) drop(t *pathTable, self holder, o PathLocks) {
-	last := func(path string, write bool) bool {
-		h := pathHold{path, o.Cmd, write}
-		if p.count[h]--; p.count[h] > 0 {
-			return false
+// drop lets go of the locks; strike takes them out of the table. The caller holds
+// the mutex.
+func (p *pathHolds) drop(o PathLocks) {
+	one := func(h pathHold) {
+		if p.count[h]--; p.count[h] <= 0 {
+			delete(p.count, h)
+			p.over = append(p.over, h)
 		}
-		delete(p.count, h)
-		return true
 	}
 	for _, path := range o.Read {
-		if !last(path, false) {
-			continue
-		}
-		left := slices.DeleteFunc(t.Read[path], func(h holder) bool { return h == self })
-		if len(left) == 0 {
-			delete(t.Read, path)
-		} else {
-			t.Read[path] = left
-		}
+		one(pathHold{path, o.Cmd, false})
 	}
 	for _, path := range o.Write {
-		if last(path, true) && t.Write[path] == self {
-			delete(t.Write, path)
+		one(pathHold{path, o.Cmd, true})
+	}
+}
+
+// strike takes the locks that are over out of the table. The caller holds the
+// mutex.
+func (p *pathHolds) strike(t *pathTable) {
+	for _, h := range p.over {
+		if p.count[h] > 0 {
+			continue
+		}
+		self := holder{PID: os.Getpid(), Cmd: h.cmd}
+		if h.write {
+			if t.Write[h.path] == self {
+				delete(t.Write, h.path)
+			}
+			continue
+		}
+		left := slices.DeleteFunc(t.Read[h.path], func(r holder) bool { return r == self })
+		if len(left) == 0 {
+			delete(t.Read, h.path)
+		} else {
+			t.Read[h.path] = left
 		}
 	}
 }
