@@ -169,6 +169,9 @@ func (e *Engine) ignoreOutputs(n *node) error {
 const logLimit = 64 << 10
 
 func (e *Engine) logTail(n *node) string {
+	if !e.states.logged(n) {
+		return ""
+	}
 	data, err := os.ReadFile(e.states.logPath(n))
 	if err != nil {
 		return ""

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,6 +60,11 @@ type stateStore struct {
 	known   map[string][]byte // id -> JSON of its last line
 	lines   int               // in the journal
 	journal *os.File          // open for appending once something is written
+
+	ids sync.Map // *node -> id
+
+	logsMu sync.Mutex
+	logs   map[string]bool // ids of stages that have a log; nil before it is looked
 }
 
 // compactAbove is how many outdated lines a journal may have before it is
@@ -70,6 +76,15 @@ func newStateStore(dir string) *stateStore { return &stateStore{dir: dir} }
 // id is a name for a stage that can be one of a file: readable, and unique by
 // the digest at its end.
 func (s *stateStore) id(n *node) string {
+	if id, ok := s.ids.Load(n); ok {
+		return id.(string)
+	}
+	id := makeID(n)
+	s.ids.Store(n, id)
+	return id
+}
+
+func makeID(n *node) string {
 	h := cache.BLAKE3.New()
 	fmt.Fprintf(h, "%s\x00%s", n.File, n.Name)
 	readable := []rune(n.Name)
@@ -228,8 +243,31 @@ func (s *stateStore) field(n *node, name string) (string, bool) {
 // stageLog is the log of a new run. It is created with its first line: most
 // commands print nothing.
 type stageLog struct {
-	path string
-	file *os.File
+	path    string
+	file    *os.File
+	created func()
+}
+
+// logged reports whether the stage has a log.
+func (s *stateStore) logged(n *node) bool {
+	s.logsMu.Lock()
+	defer s.logsMu.Unlock()
+	if s.logs == nil {
+		s.logs = map[string]bool{}
+		list, _ := os.ReadDir(filepath.Join(s.dir, "logs")) // none, if there is no such directory
+		for _, e := range list {
+			if id, ok := strings.CutSuffix(e.Name(), ".log"); ok {
+				s.logs[id] = true
+			}
+		}
+	}
+	return s.logs[s.id(n)]
+}
+
+func (s *stateStore) setLogged(n *node, is bool) {
+	s.logsMu.Lock()
+	defer s.logsMu.Unlock()
+	s.logs[s.id(n)] = is
 }
 
 // newLog makes way for the log of a new run. The old one is unlinked, not
@@ -240,8 +278,9 @@ func (s *stateStore) newLog(n *node) (*stageLog, error) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("replace log: %w", err)
 		}
+		s.setLogged(n, false)
 	}
-	return &stageLog{path: path}, nil
+	return &stageLog{path: path, created: func() { s.setLogged(n, true) }}, nil
 }
 
 // Write implements io.Writer.
@@ -250,11 +289,16 @@ func (l *stageLog) Write(p []byte) (int, error) {
 		if err := os.MkdirAll(filepath.Dir(l.path), 0o777); err != nil {
 			return 0, fmt.Errorf("make log directory: %w", err)
 		}
-		f, err := os.OpenFile(l.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o666)
+		const flags = os.O_CREATE | os.O_EXCL | os.O_WRONLY | os.O_APPEND
+		f, err := os.OpenFile(l.path, flags, 0o666)
+		if errors.Is(err, fs.ErrExist) && os.Remove(l.path) == nil {
+			f, err = os.OpenFile(l.path, flags, 0o666) // another process had made one since
+		}
 		if err != nil {
 			return 0, fmt.Errorf("open log: %w", err)
 		}
 		l.file = f
+		l.created()
 	}
 	return l.file.Write(p)
 }
