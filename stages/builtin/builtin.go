@@ -27,11 +27,11 @@ func Stages() *stages.Registry {
 			Doc: "learn the vocabulary and turn reviews into sparse rows",
 		},
 		stages.Stage{
-			Name: "model_building", Version: "4", Run: build,
+			Name: "model_building", Version: "5", Run: build,
 			Doc: "train a logistic regression",
 		},
 		stages.Stage{
-			Name: "model_selection", Version: "2", Run: selectModel,
+			Name: "model_selection", Version: "3", Run: selectModel,
 			Doc: "cross-validate vectorizers and classifiers and train the best",
 		},
 		stages.Stage{

@@ -94,7 +94,7 @@ func (f *blockFit) fit(ctx context.Context) (*Result, error) {
 				order = append(order, int32(i))
 			}
 			for n := range blockSweeps {
-				violation, err := s.sweep(ctx, x, y, squares, part, order, f.t.costs)
+				violation, err := s.sweep(ctx, x, y, squares, part, order, f.t.costs, nil)
 				if err != nil {
 					return err
 				}

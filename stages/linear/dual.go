@@ -20,9 +20,23 @@ type dualState struct {
 	// means no intercept.
 	v, scale float64
 	random   random
-	// inner is how precisely one variable is optimized.
+	// inner is the violation below which a variable is left as it is. It
+	// follows the mean violation of the last sweep: what others still move by
+	// that much is not worth more.
 	inner, leastInner float64
 }
+
+const (
+	// mostInner is where inner begins, and innerPart its part of the mean
+	// violation afterwards.
+	mostInner, innerPart = 1e-2, 0.1
+	// Rows with more than laggingPart of the largest violation lag behind.
+	// When they are at most one of laggingRows of all rows, they alone are
+	// swept up to laggingSweeps times, until violations are down to
+	// laggingGoal of that part.
+	laggingPart, laggingGoal   = 0.1, 0.3
+	laggingRows, laggingSweeps = 10, 30
+)
 
 // dualRow is a row's part of the dual point. alpha and its complement to cost
 // are both kept, since either may be tiny.
@@ -31,7 +45,7 @@ type dualRow struct {
 }
 
 func newDualState(cols int, o Options) *dualState {
-	s := &dualState{w: make([]float64, cols), random: newRandom(o.Seed), inner: 1e-2, leastInner: min(1e-8, o.Tol)}
+	s := &dualState{w: make([]float64, cols), random: newRandom(o.Seed), inner: mostInner, leastInner: min(1e-8, o.Tol)}
 	if o.Intercept {
 		s.scale = o.InterceptScaling
 	}
@@ -41,6 +55,11 @@ func newDualState(cols int, o Options) *dualState {
 // dual minimizes an L2 task by coordinate descent in the dual (Yu, Huang and
 // Lin, "Dual Coordinate Descent Methods for Logistic Regression and Maximum
 // Entropy Models", 2011). It needs the matrix by rows alone.
+//
+// Of most rows nothing is left after half of the passes that the last few
+// rows take, which depend on each other, as nearly equal reviews do. Those are
+// swept alone between the passes. The tolerance is for the largest violation
+// that a pass over all rows finds.
 func (t *task) dual(ctx context.Context) (*Result, error) {
 	x := t.x.CSR
 	s := newDualState(x.Cols, t.o)
@@ -60,16 +79,22 @@ func (t *task) dual(ctx context.Context) (*Result, error) {
 	for i := range order {
 		order[i] = int32(i)
 	}
+	found := make([]float64, x.Rows)
 	r := &Result{Bound: t.o.Tol}
 	for r.Iterations < t.o.MaxIter && !r.Converged {
 		r.Iterations++
 		t.tick(r.Iterations)
-		violation, err := s.sweep(ctx, x, t.y, squares, rows, order, t.costs)
+		violation, err := s.sweep(ctx, x, t.y, squares, rows, order, t.costs, found)
 		if err != nil {
 			return nil, err
 		}
 		r.Violation = violation
-		r.Converged = violation <= t.o.Tol
+		if r.Converged = violation <= t.o.Tol; r.Converged {
+			break
+		}
+		if err := s.catchUp(ctx, t, squares, rows, order, found, violation); err != nil {
+			return nil, err
+		}
 	}
 	r.Coef, r.Intercept = s.w, float64(s.v*s.scale)
 	z := make([]float64, x.Rows)
@@ -82,6 +107,34 @@ func (t *task) dual(ctx context.Context) (*Result, error) {
 	}
 	r.Objective = loss + t.penalty(r.Coef, r.Intercept)
 	return r, nil
+}
+
+// catchUp sweeps the rows that lag behind, of the violations found, whose
+// largest is given. It reorders the rows that lag behind to the front of
+// order.
+func (s *dualState) catchUp(ctx context.Context, t *task, squares []float64, rows []dualRow, order []int32, found []float64, largest float64) error {
+	least := max(laggingPart*largest, 0.5*t.o.Tol)
+	n := 0
+	for k, i := range order {
+		if found[i] > least {
+			order[n], order[k] = i, order[n]
+			n++
+		}
+	}
+	if n > len(order)/laggingRows {
+		return nil
+	}
+	inner := s.inner
+	defer func() { s.inner = inner }()
+	goal := max(laggingGoal*laggingPart*largest, 0.2*t.o.Tol)
+	for range laggingSweeps {
+		s.inner = goal
+		most, err := s.sweep(ctx, t.x.CSR, t.y, squares, rows, order[:n], t.costs, found)
+		if err != nil || most <= goal {
+			return err
+		}
+	}
+	return nil
 }
 
 // begin puts a row's variable close to 0, where the dual objective is defined.
@@ -144,11 +197,11 @@ func (n *dualNext) read(i int32, x *features.CSR, y, squares []float64, rows []d
 }
 
 // sweep optimizes each row's variable once, in random order, and returns the
-// largest violation that it found.
-func (s *dualState) sweep(ctx context.Context, x *features.CSR, y, squares []float64, rows []dualRow, order []int32, costs [2]float64) (float64, error) {
+// largest violation that it came upon. Those of the rows go to found, unless it
+// is nil.
+func (s *dualState) sweep(ctx context.Context, x *features.CSR, y, squares []float64, rows []dualRow, order []int32, costs [2]float64, found []float64) (float64, error) {
 	s.random.shuffle(order)
-	var largest float64
-	steps := 0
+	var largest, total float64
 	// What belongs to the next row is read before it is needed.
 	var next, row dualNext
 	if len(order) > 0 {
@@ -170,57 +223,74 @@ func (s *dualState) sweep(ctx context.Context, x *features.CSR, y, squares []flo
 		}
 		margin := row.y * (dotAhead(row.at, row.vals, s.w, next.ahead) + float64(s.v*s.scale))
 		d := row.dualRow
-		violation, n := d.improve(row.square, margin, cost, s.inner)
+		violation := d.improve(row.square, margin, cost, s.inner)
 		largest = max(largest, violation)
-		steps += n
-		if n > 0 {
+		total += violation
+		if found != nil {
+			found[i] = violation
+		}
+		if d != row.dualRow {
 			rows[i] = d
 			f := float64((d.alpha - row.alpha) * row.y)
 			addSparse(f, row.at, row.vals, s.w)
 			s.v += float64(f * s.scale)
 		}
 	}
-	if steps <= len(order)/10 {
-		s.inner = max(s.leastInner, 0.1*s.inner)
+	if len(order) > 0 {
+		s.inner = min(mostInner, max(s.leastInner, innerPart*total/float64(len(order))))
 	}
 	return largest, nil
 }
 
+const (
+	// mostSteps bounds Newton's steps for one variable.
+	mostSteps = 100
+	// settled is a slope after which one more step is the last: the error that
+	// it leaves is of the second order.
+	settled = 1e-6
+)
+
 // improve minimizes the dual by one variable with Newton's method, for a row
-// of the given squared length whose margin is y·(w·x + b). It works on the
-// smaller of the variable and its complement, which is where precision is
-// lost. It returns the violation before and the number of steps taken.
-func (d *dualRow) improve(square, margin, cost, precision float64) (violation float64, steps int) {
+// of the given squared length whose margin is y·(w·x + b), unless the violation
+// is below inner. It works on the smaller of the variable and its complement,
+// which is where precision is lost. It returns the violation before.
+func (d *dualRow) improve(square, margin, cost, inner float64) (violation float64) {
 	from, sign := d.alpha, 1.0
 	if float64(float64(0.5*square)*(d.rest-d.alpha))+margin < 0 {
 		from, sign = d.rest, -1
 	}
-	z := from
-	if cost-z < 0.5*cost {
-		z *= 0.1
-	}
-	slope := func() float64 {
+	slope := func(z float64) float64 {
 		return float64(square*(z-from)) + float64(sign*margin) + portable.Log(z/(cost-z))
 	}
-	g := slope()
+	z := from
+	g := slope(z)
 	violation = math.Abs(g)
-	for steps < 100 && math.Abs(g) >= precision {
+	if violation < inner {
+		return violation
+	}
+	if cost-z < 0.5*cost {
+		z *= 0.1
+		g = slope(z)
+	}
+	for range mostSteps {
 		next := z - g/(square+cost/(cost-z)/z)
 		if next <= 0 {
 			z *= 0.1
 		} else {
 			z = min(next, cost*(1-1e-15))
 		}
-		g = slope()
-		steps++
-	}
-	if steps == 0 {
-		return violation, 0
+		if math.Abs(g) < settled {
+			break
+		}
+		g = slope(z)
+		if math.Abs(g) < 0.01*inner {
+			break
+		}
 	}
 	if sign > 0 {
 		d.alpha, d.rest = z, cost-z
 	} else {
 		d.alpha, d.rest = cost-z, z
 	}
-	return violation, steps
+	return violation
 }
