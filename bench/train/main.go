@@ -103,7 +103,7 @@ func run(ctx context.Context) error {
 	dir := flag.String("dir", "", "directory for the matrices, kept; default: a temporary one")
 	runs := flag.Int("runs", 3, "runs of each fit")
 	only := flag.String("only", "", "matrices to use, with commas between them")
-	scaling := flag.Bool("linear", false, "show the cost at 1, 2, 4 and 8 times the rows instead")
+	scaling := flag.Bool("linear", false, "show the cost at 1, 2, 4 and 8 times the rows instead, at the same C and at C divided by as much")
 	accuracy := flag.Bool("accuracy", false, "compare accuracies at the default settings instead")
 	flag.Parse()
 	work := *dir
@@ -123,6 +123,13 @@ func run(ctx context.Context) error {
 		for _, r := range []row{rows[0], rows[1], rows[6]} {
 			for _, n := range []int{1, 2, 4, 8} {
 				r.repeat = n
+				list = append(list, r)
+			}
+			// With C divided by as much, repeated rows are the same problem,
+			// so that rows alone can cost more.
+			c := r.c
+			for _, n := range []int{2, 4, 8} {
+				r.repeat, r.c = n, c/float64(n)
 				list = append(list, r)
 			}
 		}
