@@ -120,8 +120,9 @@ func (x *objects) send(ctx context.Context, method string, o object) (*http.Resp
 	return x.do(r, emptyHash)
 }
 
-// put stores size bytes of src, whose SHA-256 in hex is hash.
-func (x *objects) put(ctx context.Context, key string, src io.ReaderAt, size int64, hash string) error {
+// put stores the size bytes that open yields each time, whose SHA-256 in hex is
+// hash.
+func (x *objects) put(ctx context.Context, key string, open func() io.ReadCloser, size int64, hash string) error {
 	r := x.request(ctx, http.MethodPut, key)
 	for name, values := range x.storing {
 		r.Header[name] = values
@@ -131,8 +132,8 @@ func (x *objects) put(ctx context.Context, key string, src io.ReaderAt, size int
 		r.Header["Expect"] = []string{"100-continue"}
 	}
 	if r.ContentLength = size; size > 0 {
-		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(src, 0, size)), nil }
-		r.Body, _ = r.GetBody() // never fails
+		r.GetBody = func() (io.ReadCloser, error) { return open(), nil }
+		r.Body = open()
 	}
 	answer, err := x.do(r, hash)
 	if err != nil {

@@ -176,27 +176,31 @@ func (s *Store) Put(ctx context.Context, name string, b remote.Body) error {
 		return s.putParts(ctx, s.client, name, b)
 	}
 	// Reading it all, for the signature, comes before sending any of it.
-	src, sum, err := digested(b)
+	open, sum, err := digested(b)
 	if err = errors.Join(err, b.Check()); err != nil {
 		return &remote.Error{Op: "put", Name: name, Err: err}
 	}
-	return s.wrap(ctx, "put", name, x.put(ctx, *s.key(name), src, b.Size(), sum))
+	return s.wrap(ctx, "put", name, x.put(ctx, *s.key(name), open, b.Size(), sum))
 }
 
 // inMemory is up to what size a body is read once, and not twice.
 const inMemory = 1 << 20
 
-// digested returns the bytes of a body and their SHA-256 in hex.
-func digested(b remote.Body) (io.ReaderAt, string, error) {
-	if b.Size() > inMemory {
+// digested returns what opens the bytes of a body and their SHA-256 in hex.
+// Those in memory are of a type that net/http knows: it sends them with the
+// headers, where of other readers it sends the headers first, which costs both
+// sides a system call more and the server a wait.
+func digested(b remote.Body) (open func() io.ReadCloser, hash string, err error) {
+	size := b.Size()
+	if size > inMemory {
 		sum := sha256.New()
-		n, err := io.Copy(sum, io.NewSectionReader(b, 0, b.Size()))
-		if err == nil && n != b.Size() {
+		n, err := io.Copy(sum, io.NewSectionReader(b, 0, size))
+		if err == nil && n != size {
 			err = io.ErrUnexpectedEOF
 		}
-		return b, hex.EncodeToString(sum.Sum(nil)), err
+		return func() io.ReadCloser { return io.NopCloser(io.NewSectionReader(b, 0, size)) }, hex.EncodeToString(sum.Sum(nil)), err
 	}
-	data := make([]byte, b.Size())
+	data := make([]byte, size)
 	n, err := b.ReadAt(data, 0)
 	if n == len(data) {
 		err = nil
@@ -204,7 +208,7 @@ func digested(b remote.Body) (io.ReaderAt, string, error) {
 		err = io.ErrUnexpectedEOF
 	}
 	sum := sha256.Sum256(data)
-	return bytes.NewReader(data), hex.EncodeToString(sum[:]), err
+	return func() io.ReadCloser { return io.NopCloser(bytes.NewReader(data)) }, hex.EncodeToString(sum[:]), err
 }
 
 func optional(s string) *string {
