@@ -46,12 +46,15 @@ type Row struct {
 }
 
 // Compare runs the cases in turn, runs times each after warmup untimed rounds.
+// Each round begins with another case, so that none always comes after the same.
 // A case that fails is reported with its error and not run again.
 func Compare(cases []Case, warmup, runs int) []Row {
 	samples := make([][]Sample, len(cases))
 	errs := make([]error, len(cases))
 	for round := range warmup + runs {
-		for i, c := range cases {
+		for k := range cases {
+			i := (k + round) % len(cases)
+			c := cases[i]
 			if errs[i] != nil {
 				continue
 			}

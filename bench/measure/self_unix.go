@@ -29,3 +29,7 @@ func Peak() int64 {
 	}
 	return peak
 }
+
+// Settle waits until what was written so far is on the disk, so that the writing
+// back of one program is not measured as part of the next.
+func Settle() { syscall.Sync() }

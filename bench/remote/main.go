@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/flowrepro/flow/bench/measure"
@@ -24,6 +25,7 @@ var (
 	large   = flag.Int64("large", 4<<10, "MiB of the large file")
 	objects = flag.Int("objects", 100_000, "objects of the project in which there is little to do, of 64 bytes")
 	runs    = flag.Int("runs", 3, "runs of each command")
+	storage = flag.String("storage", "", "directory of the server's objects (default memory, /dev/shm, where that is a tmpfs and large enough, else beside the projects)")
 	peers   = flag.Bool("peers", true, "measure DVC, s5cmd and rclone too")
 )
 
@@ -40,6 +42,7 @@ type bench struct {
 	flow, tmp string
 	server    *server
 	trash     measure.Trash
+	inMemory  bool // the server's objects are
 	// few is set when the files are few and large: what is thrown away is deleted
 	// at once then, because the disk could not hold it.
 	few      bool
@@ -63,11 +66,19 @@ func run() error {
 	}
 	defer func() { _ = os.RemoveAll(b.tmp) }()
 	b.trash.Dir = filepath.Join(b.tmp, "trash")
-	if b.server, err = startServer(gateway, filepath.Join(b.tmp, "server")); err != nil {
+	place, where := b.storage()
+	if place != b.tmp {
+		if place, err = os.MkdirTemp(place, "flow-bench-"); err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(place) }()
+	}
+	if b.server, err = startServer(gateway, filepath.Join(place, "server")); err != nil {
 		return err
 	}
 	defer b.server.stop()
-	fmt.Printf("%s\n\n", measure.Machine())
+	fmt.Printf("%s\n\nversitygw %s posix %s, %s; its objects are %s. Between runs the disk is written back.\n\n",
+		measure.Machine(), strings.Join(gatewayFlags, " "), strings.Join(posixFlags, " "), strings.Join(gatewayEnv, " "), where)
 	if *files > 0 {
 		what := fmt.Sprintf("%d files of %d bytes", *files, *size)
 		err := b.compare("many", what, func(dir string) error { return measure.SmallFiles(dir, *files, *size) })
@@ -95,6 +106,30 @@ func run() error {
 		return b.little()
 	}
 	return nil
+}
+
+// storage is where the server keeps objects, and that in words. In memory the
+// clients are measured rather than the disk.
+func (b *bench) storage() (dir, where string) {
+	switch memory := memoryDir(); {
+	case *storage != "":
+		b.inMemory = memory != "" && strings.HasPrefix(*storage, memory)
+		return *storage, "in " + *storage
+	case memory != "":
+		// As many copies of the data as there are tools, and one in parts.
+		tools := 2
+		for env, name := range map[string]string{"FLOW_BENCH_DVC": "dvc", "FLOW_BENCH_S5CMD": "s5cmd", "FLOW_BENCH_RCLONE": "rclone"} {
+			if _, ok := measure.Tool(env, name); ok && *peers {
+				tools++
+			}
+		}
+		need := int64(tools+1) * max(*large<<20, int64(*files)*int64(*size), int64(*objects)*(4<<10))
+		if need <= memoryFree()/4*3 {
+			b.inMemory = true
+			return memory, "in memory (" + memory + ")"
+		}
+	}
+	return b.tmp, "on the disk of the projects"
 }
 
 // compare measures a push of data into an empty bucket, a fetch of it into an empty
@@ -133,8 +168,14 @@ func (b *bench) print(title string, tools []*tool, args func(*tool) []string, be
 	var cases []measure.Case
 	for _, t := range tools {
 		c := measure.Case{Name: t.name, Args: append([]string{t.exe}, args(t)...), Dir: t.dir, Env: t.env, Server: b.server.cpu}
-		if before != nil {
-			c.Before = func() error { return before(t) }
+		c.Before = func() error {
+			if before != nil {
+				if err := before(t); err != nil {
+					return err
+				}
+			}
+			measure.Settle()
+			return nil
 		}
 		cases = append(cases, c)
 	}

@@ -135,7 +135,11 @@ func (b *bench) clone(t *tool) error {
 // forget empties what the server has of a tool.
 func (b *bench) forget(t *tool) error {
 	for _, dir := range b.server.places(t.prefix) {
-		if err := b.throw(dir); err != nil {
+		remove := b.throw
+		if b.inMemory {
+			remove = os.RemoveAll
+		}
+		if err := remove(dir); err != nil {
 			return err
 		}
 	}
