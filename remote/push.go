@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -155,14 +156,30 @@ func (p *push) survey(ctx context.Context) error {
 			all = append(all, d.digest)
 		}
 	}
+	// Looking at the cache takes no longer than waiting for the remote.
+	type local struct {
+		size int64
+		here bool
+	}
+	locals := make([]local, len(all))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i, d := range all {
+			if ctx.Err() != nil {
+				return
+			}
+			locals[i].size, locals[i].here = p.t.Cache.SizeOf(d)
+		}
+	})
 	sizes, err := p.t.Present(ctx, all)
-	if err != nil {
+	wg.Wait()
+	if err = cmp.Or(err, ctx.Err()); err != nil {
 		return err
 	}
 	var bytes int64
-	for _, d := range all {
+	for i, d := range all {
 		theirs, there := sizes[d]
-		ours, here := p.t.Cache.SizeOf(d)
+		ours, here := locals[i].size, locals[i].here
 		switch {
 		case there && (!here || ours == theirs):
 			p.there[d] = true
