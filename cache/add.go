@@ -49,6 +49,8 @@ type adder struct {
 	sc    *Scanner
 	opt   SaveOptions
 	batch *batch
+	// packer stores what is small instead; nil when files are to be objects.
+	packer *packer
 }
 
 // all stores the items: those in todo are to be read, of the others the digest
@@ -63,11 +65,28 @@ func (a *adder) all(ctx context.Context, items []item, todo []int) error {
 		known[i] = false
 	}
 	a.sc.Memo.reserve(len(todo))
-	err := parallel(ctx, a.sc.Workers, len(todo), func(w, t int) error {
+	var err error
+	small := 0
+	for _, i := range todo {
+		if items[i].key.Size < PackedLimit {
+			small++
+		}
+	}
+	if a.s.packing(a.sc.Hash, small) {
+		if a.packer, err = a.s.packer(small); err != nil {
+			return err
+		}
+	}
+	err = parallel(ctx, a.sc.Workers, len(todo), func(w, t int) error {
 		return a.read(ctx, &scratches[w], &items[todo[t]])
 	})
 	if ferr := a.batch.finish(); err == nil {
 		err = ferr
+	}
+	if a.packer != nil {
+		if ferr := a.packer.finish(); err == nil {
+			err = ferr
+		}
 	}
 	if err != nil {
 		return err
@@ -144,7 +163,12 @@ func (a *adder) small(sc *scratch, it *item) (bool, error) {
 		return false, nil
 	}
 	d := sc.sum(a.sc.Hash, buf[:n])
-	if err := a.batch.put(d, buf[:n]); err != nil {
+	if a.packer != nil && n < PackedLimit {
+		err = a.packer.add(d, buf[:n])
+	} else {
+		err = a.batch.put(d, buf[:n])
+	}
+	if err != nil {
 		return false, err
 	}
 	it.digest = d

@@ -208,28 +208,35 @@ func (c *checkout) small(sc *scratch, path string, t *target) (bool, error) {
 	if t.size >= smallFile || !c.s.copies(t.exec, isEmpty(t.digest, t.size)) {
 		return false, nil
 	}
+	data, ok := c.read(sc, t)
+	if !ok {
+		return false, nil
+	}
+	if c.opt.Verify {
+		if err := c.s.compare(t.digest, sc.sum(t.digest.Hash(), data)); err != nil {
+			return false, err
+		}
+	}
+	made, err := writeSmall(path, data, createMode(t.exec), true)
+	t.key, t.link = made.key, Copy
+	return err == nil, err
+}
+
+// read reads a small object. It reports false where that fails, or it is not as an
+// intact one looks, see Store.check.
+func (c *checkout) read(sc *scratch, t *target) ([]byte, bool) {
+	if data, ok, err := c.s.readPacked(t.digest, sc.space); ok || err != nil {
+		return data, ok && (t.size < 0 || int64(len(data)) == t.size)
+	}
 	space := smallBuffer
 	if t.size >= 0 {
 		space = int(t.size) + 1
 	}
 	buf := sc.space(space)[:space]
 	n, st, err := readSmall(c.s.Path(t.digest), buf)
-	if err != nil || n == len(buf) {
-		return false, nil //nolint:nilerr // told by the second try
-	}
-	switch {
-	case st.mode != 0o444, int64(n) != st.key.Size, t.size >= 0 && int64(n) != t.size,
-		n == 0 && !isEmpty(t.digest, -1):
-		return false, nil // see Store.check
-	}
-	if c.opt.Verify {
-		if err := c.s.compare(t.digest, sc.sum(t.digest.Hash(), buf[:n])); err != nil {
-			return false, err
-		}
-	}
-	made, err := writeSmall(path, buf[:n], createMode(t.exec), true)
-	t.key, t.link = made.key, Copy
-	return err == nil, err
+	ok := err == nil && n < len(buf) && st.mode == 0o444 && int64(n) == st.key.Size &&
+		(t.size < 0 || int64(n) == t.size) && (n > 0 || isEmpty(t.digest, -1))
+	return buf[:n], ok
 }
 
 // placeMembers makes single files of a directory that is there.

@@ -186,7 +186,7 @@ func TestMissingObjectsTouchNothing(t *testing.T) {
 		b.save("d", cache.SaveOptions{})
 		b.write("d/a", "x", "d/b", "y")
 		b.save("d", cache.SaveOptions{})
-		if err := b.store.Remove(m.Members[1].Digest); err != nil {
+		if err := b.store.Remove(t.Context(), m.Members[1].Digest); err != nil {
 			b.Fatal(err)
 		}
 		check := func(want ...cache.Digest) {
@@ -206,7 +206,7 @@ func TestMissingObjectsTouchNothing(t *testing.T) {
 			b.want("d", "a", "x", "b", "y")
 		}
 		check(m.Members[1].Digest)
-		if err := b.store.Remove(e.Digest); err != nil {
+		if err := b.store.Remove(t.Context(), e.Digest); err != nil {
 			b.Fatal(err)
 		}
 		check(e.Digest)
@@ -358,7 +358,7 @@ func TestBrokenLinks(t *testing.T) {
 		b.write("d/a", "1", "d/b", "2")
 		e := b.save("d", cache.SaveOptions{Relink: true})
 		_, m := b.scan("d")
-		if err := b.store.Remove(m.Members[0].Digest); err != nil {
+		if err := b.store.Remove(t.Context(), m.Members[0].Digest); err != nil {
 			b.Fatal(err)
 		}
 		if _, _, err := b.scanner.Scan(context.Background(), b.path("d")); err == nil {

@@ -21,8 +21,8 @@ type Converted struct {
 }
 
 // Convert gives the object d, of a file, a second name: that by the algorithm h.
-// It is a hard link to the same file where the file system can make one, else a
-// copy. The content is compared with d while it is read: an object that is not
+// It is a hard link to the same file where it is one and the file system can make
+// one, else a copy. The content is compared with d while it is read: an object that is not
 // what its name says goes to quarantine and the error is a *CorruptError. It
 // wraps ErrNotFound also when there is no object. The object d stays. progress,
 // which may be nil, is told the bytes read.
@@ -35,20 +35,20 @@ func (s *Store) Convert(ctx context.Context, d Digest, h *Hash, progress func(in
 		return Converted{}, err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	before, err := f.Stat()
+	before, err := f.f.Stat()
 	if err != nil {
 		return Converted{}, fmt.Errorf("convert object %s: %w", d, err)
 	}
 	var sc, other scratch
 	was, now := sc.hash(d.Hash()), other.hash(h)
-	size, err := sc.feed(ctx, io.MultiWriter(was, now), f, before.Size(), progress)
+	size, err := sc.feed(ctx, io.MultiWriter(was, now), f, f.Size(), progress)
 	if err != nil {
 		return Converted{}, fmt.Errorf("convert object %s: %w", d, err)
 	}
 	if NewDigest(d.Hash(), was.Sum(nil), false) != d {
 		return Converted{}, s.quarantine(d)
 	}
-	if after, err := f.Stat(); err != nil || StatKey(after) != StatKey(before) {
+	if after, err := f.f.Stat(); err != nil || StatKey(after) != StatKey(before) {
 		return Converted{}, fmt.Errorf("convert object %s: %w", d, errUnstable)
 	}
 	c := Converted{Digest: NewDigest(h, now.Sum(nil), false), Size: size}
@@ -65,7 +65,7 @@ func (s *Store) Convert(ctx context.Context, d Digest, h *Hash, progress func(in
 
 // alias gives the object d, which f has open and whose content is known to be
 // right, the name of c.
-func (s *Store) alias(ctx context.Context, d Digest, c *Converted, f *os.File) error {
+func (s *Store) alias(ctx context.Context, d Digest, c *Converted, f *Object) error {
 	from, to := s.Path(d), s.Path(c.Digest)
 	if err := s.mkdir(filepath.Dir(to)); err != nil {
 		return err

@@ -104,11 +104,24 @@ type placed struct {
 // error is a *CorruptError. On error nothing is left at path.
 func (s *Store) materialize(ctx context.Context, sc *scratch, path string, d Digest, size int64, exec, verify bool) (placed, error) {
 	object := s.Path(d)
+	at, _, err := s.locate(d)
+	if errors.Is(err, fs.ErrNotExist) {
+		return placed{}, fmt.Errorf("object %s: %w", d, ErrNotFound)
+	}
+	if err != nil {
+		return placed{}, err
+	}
 	for _, l := range s.linksFor(exec, isEmpty(d, size)) {
 		var key FileInfoKey
 		var err error
 		switch l {
 		case Hardlink, Symlink:
+			if at.p != nil {
+				if err := s.unpack(d); err != nil {
+					return placed{}, err
+				}
+				at.p = nil
+			}
 			if verify {
 				if err := s.verify(ctx, sc, d, object); err != nil {
 					return placed{}, err
@@ -120,8 +133,15 @@ func (s *Store) materialize(ctx context.Context, sc *scratch, path string, d Dig
 				err = os.Symlink(object, path)
 			}
 		case Reflink:
+			if at.p != nil {
+				continue // its blocks cannot be shared
+			}
 			key, err = s.clone(ctx, sc, path, d, object, exec, verify)
 		default:
+			if at.p != nil {
+				key, err = s.copyPacked(sc, path, d, exec, verify)
+				break
+			}
 			key, err = s.copyOut(ctx, sc, path, d, object, exec, verify)
 		}
 		if err == nil {
@@ -140,6 +160,43 @@ func (s *Store) materialize(ctx context.Context, sc *scratch, path string, d Dig
 		}
 	}
 	return placed{}, errUnsupported // not reached: Copy comes last
+}
+
+// copyPacked makes the new file path of what is in a pack.
+func (s *Store) copyPacked(sc *scratch, path string, d Digest, exec, verify bool) (FileInfoKey, error) {
+	data, ok, err := s.readPacked(d, sc.space)
+	if err != nil {
+		return FileInfoKey{}, err
+	}
+	if !ok {
+		return FileInfoKey{}, &fs.PathError{Op: "open", Path: s.Path(d), Err: fs.ErrNotExist}
+	}
+	if verify {
+		if err := s.compare(d, sc.sum(d.Hash(), data)); err != nil {
+			return FileInfoKey{}, err
+		}
+	}
+	st, err := writeSmall(path, data, createMode(exec), true)
+	return st.key, err
+}
+
+// unpack makes a file of its own of the object d, unless there is one.
+func (s *Store) unpack(d Digest) error {
+	if st, err := statPath(s.Path(d), true); err == nil && st.mode == 0o444 {
+		return nil
+	}
+	var sc scratch
+	data, ok, err := s.readPacked(d, sc.space)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("object %s: %w", d, ErrNotFound)
+	}
+	if err := s.compare(d, sc.sum(d.Hash(), data)); err != nil {
+		return err
+	}
+	return s.putBytes(d, data)
 }
 
 // verify reads the object d.

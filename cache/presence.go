@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -68,6 +69,35 @@ func (s *Store) Missing(ctx context.Context, ds ...Digest) ([]Digest, error) {
 
 // present tells for each of ds whether it is there.
 func (s *Store) present(ctx context.Context, ds []Digest) ([]bool, error) {
+	if len(ds) < packedFirst || !slices.ContainsFunc(ds, packable) {
+		return s.presentAlone(ctx, ds)
+	}
+	if _, err := s.packs.refresh(); err != nil {
+		return nil, fmt.Errorf("list packs: %w", err)
+	}
+	there := make([]bool, len(ds))
+	var rest []Digest
+	var at []int
+	for i := range ds {
+		if _, there[i] = s.packs.find(&ds[i]); !there[i] {
+			rest, at = append(rest, ds[i]), append(at, i)
+		}
+	}
+	if len(rest) == 0 {
+		return there, nil
+	}
+	some, err := s.presentAlone(ctx, rest)
+	for k, i := range at {
+		there[i] = some[k]
+	}
+	return there, err
+}
+
+// packedFirst is from how many objects on packs are looked at first.
+const packedFirst = 64
+
+// presentAlone is present, with a look at each object, or at directories.
+func (s *Store) presentAlone(ctx context.Context, ds []Digest) ([]bool, error) {
 	there := make([]bool, len(ds))
 	if len(ds) >= listFrom && s.listingPays(ds) {
 		return there, s.listPresent(ctx, ds, there)
@@ -196,8 +226,19 @@ var hexValue = func() (t [256]byte) {
 // Walk calls fn for every object in the store, those of DVC 2.x included when
 // the store's algorithm is MD5, with its size and modification time. The order
 // is not specified; fn is not called concurrently. Objects that vanish
-// meanwhile may be missed. An error from fn ends the walk.
+// meanwhile may be missed. What is in a pack has the pack's time. An object that is
+// there twice is told of twice. An error from fn ends the walk.
 func (s *Store) Walk(ctx context.Context, fn func(d Digest, size int64, mod time.Time) error) error {
+	if s.hash == BLAKE3 {
+		if err := s.walkPacks(ctx, fn); err != nil {
+			return err
+		}
+	}
+	return s.walkAlone(ctx, fn)
+}
+
+// walkAlone is Walk for the objects that lie by themselves.
+func (s *Store) walkAlone(ctx context.Context, fn func(d Digest, size int64, mod time.Time) error) error {
 	for _, h := range s.algorithms() {
 		if err := s.walkHash(ctx, h, fn); err != nil {
 			return err
@@ -270,14 +311,29 @@ func (s *Store) prefixDirs(h *Hash) ([]string, error) {
 	return dirs, nil
 }
 
-// Remove deletes the object d. It is no error when there is none.
-func (s *Store) Remove(d Digest) error {
-	if d.IsZero() {
-		return errors.New("remove object: no digest")
+// Remove deletes objects, in the order that is given as far as they lie by
+// themselves, and then those in packs: packs of which nothing is left go, others
+// are written anew without them. It is no error when there is none.
+func (s *Store) Remove(ctx context.Context, ds ...Digest) error {
+	var errs []error
+	doomed := make(map[Digest]struct{})
+	for _, d := range ds {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if d.IsZero() {
+			return errors.New("remove object: no digest")
+		}
+		s.forget(d)
+		if packable(d) {
+			doomed[d] = struct{}{}
+		}
+		if err := os.Remove(s.Path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
 	}
-	s.forget(d)
-	if err := os.Remove(s.Path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if s.hash == BLAKE3 || len(doomed) > 0 {
+		errs = append(errs, s.removePacked(ctx, doomed))
 	}
-	return nil
+	return errors.Join(errs...)
 }

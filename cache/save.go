@@ -68,13 +68,37 @@ func (s *Store) saveDir(ctx context.Context, path string, e Entry, m *Manifest, 
 		}
 	}
 	scratches := make([]scratch, workerCount(s.workers))
-	err := parallel(ctx, s.workers, len(m.Members), func(w, i int) error {
-		b := m.Members[i]
-		abs := path + string(filepath.Separator) + filepath.FromSlash(b.Path)
-		if err := s.saveFile(ctx, &scratches[w], abs, b, opt); err != nil {
-			return fmt.Errorf("save %s: %w", abs, err)
+	each := func(fn func(sc *scratch, abs string, b Member) error) error {
+		return parallel(ctx, s.workers, len(m.Members), func(w, i int) error {
+			b := m.Members[i]
+			abs := path + string(filepath.Separator) + filepath.FromSlash(b.Path)
+			if err := fn(&scratches[w], abs, b); err != nil {
+				return fmt.Errorf("save %s: %w", abs, err)
+			}
+			return nil
+		})
+	}
+	packer, err := s.packerFor(ctx, h, m)
+	if err != nil {
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	if packer != nil {
+		// What is in a pack is there when that is complete.
+		err := each(func(sc *scratch, abs string, b Member) error {
+			if b.Size < 0 || b.Size >= PackedLimit {
+				return nil
+			}
+			return s.packFile(sc, packer, abs, b)
+		})
+		if ferr := packer.finish(); err == nil {
+			err = ferr
 		}
-		return nil
+		if err != nil {
+			return err
+		}
+	}
+	err = each(func(sc *scratch, abs string, b Member) error {
+		return s.saveFile(ctx, sc, abs, b, opt)
 	})
 	if err != nil {
 		return err
@@ -83,6 +107,47 @@ func (s *Store) saveDir(ctx context.Context, path string, e Entry, m *Manifest, 
 		return fmt.Errorf("save %s: %w", path, err)
 	}
 	return nil
+}
+
+// packerFor returns a packer for what of a directory is small and not there, or
+// nil when that is not to be packed.
+func (s *Store) packerFor(ctx context.Context, h *Hash, m *Manifest) (*packer, error) {
+	var small []Digest
+	for i := range m.Members {
+		if b := &m.Members[i]; b.Size >= 0 && b.Size < PackedLimit && packable(b.Digest) {
+			small = append(small, b.Digest)
+		}
+	}
+	if !s.packing(h, len(small)) {
+		return nil, nil
+	}
+	there, err := s.present(ctx, small)
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	for i := range there {
+		if !there[i] {
+			n++
+		}
+	}
+	if n < s.packFrom {
+		return nil, nil
+	}
+	return s.packer(n)
+}
+
+// packFile stores a small file of the workspace in a pack, unless it is there.
+func (s *Store) packFile(sc *scratch, k *packer, abs string, b Member) error {
+	there, err := k.there(b.Digest, b.Size)
+	if err != nil || there {
+		return err
+	}
+	data, err := s.readMember(sc, abs, b)
+	if err != nil {
+		return err
+	}
+	return k.put(b.Digest, data)
 }
 
 func (s *Store) saveFile(ctx context.Context, sc *scratch, abs string, b Member, opt SaveOptions) error {
@@ -133,23 +198,31 @@ func (s *Store) ingest(ctx context.Context, sc *scratch, abs string, b Member, r
 // ingestSmall verifies in memory first, so that what is wrong is never
 // written.
 func (s *Store) ingestSmall(sc *scratch, abs string, b Member) error {
-	buf := sc.space(int(b.Size) + 1)[:b.Size+1]
-	n, _, err := readSmall(abs, buf)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %w", ErrChanged, err)
-	}
+	data, err := s.readMember(sc, abs, b)
 	if err != nil {
 		return err
 	}
+	return s.putBytes(b.Digest, data)
+}
+
+// readMember reads a small file of the workspace, and verifies it. The data is
+// sc's.
+func (s *Store) readMember(sc *scratch, abs string, b Member) ([]byte, error) {
+	buf := sc.space(int(b.Size) + 1)[:b.Size+1]
+	n, _, err := readSmall(abs, buf)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", ErrChanged, err)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if int64(n) != b.Size {
-		return fmt.Errorf("size is not %d: %w", b.Size, ErrChanged)
+		return nil, fmt.Errorf("size is not %d: %w", b.Size, ErrChanged)
 	}
-	w := sc.hash(b.Digest.Hash())
-	w.Write(buf[:n])
-	if NewDigest(b.Digest.Hash(), w.Sum(nil), false) != b.Digest {
-		return ErrChanged
+	if sc.sum(b.Digest.Hash(), buf[:n]) != b.Digest {
+		return nil, ErrChanged
 	}
-	return s.putBytes(b.Digest, buf[:n])
+	return buf[:n], nil
 }
 
 func (s *Store) ingestLarge(ctx context.Context, sc *scratch, src *os.File, d Digest) error {

@@ -32,6 +32,11 @@ type Options struct {
 	Workers int
 	// Memo learns what the store puts into the workspace; it may be nil.
 	Memo *Memo
+	// PackFrom is from how many small files on that come at once they are stored
+	// together, in a pack; 0 means some hundred, less than that never. Only those
+	// of BLAKE3 are, where files are copied into the workspace. Packs that are
+	// there are read in any case.
+	PackFrom int
 	// Temp is where files and directories are made before they take their
 	// names in the workspace. Where it is empty, or on another file system,
 	// they are made beside their place.
@@ -53,6 +58,13 @@ type Store struct {
 	tempOnce sync.Once
 	near     sync.Map    // directory -> bool: on the file system of temp
 	beside   atomic.Bool // temp turned out to be of no use
+
+	packs     packs
+	packFrom  int // never when negative
+	cloneOnce sync.Once
+	rewriting sync.Mutex // held while packs are written anew
+	// moved has where corrupted objects of packs went.
+	moved sync.Map // Digest -> string
 
 	made sync.Map // directory -> struct{}: exists
 	mask atomic.Int32
@@ -92,9 +104,13 @@ func Open(o Options) (*Store, error) {
 	for i, h := range hashes {
 		roots[i] = rootOf(dir, h)
 	}
+	from := o.PackFrom
+	if from == 0 {
+		from = packFrom
+	}
 	return &Store{
-		roots: roots,
-		dir:   dir, hash: o.Hash, links: links, shared: o.Shared, workers: o.Workers,
+		roots: roots, packs: packs{dir: packPath(dir)}, packFrom: from,
+		dir: dir, hash: o.Hash, links: links, shared: o.Shared, workers: o.Workers,
 		memo: o.Memo, temp: o.Temp, manifests: make(map[Digest]*Manifest),
 	}, nil
 }
@@ -105,8 +121,9 @@ func (s *Store) Dir() string { return s.dir }
 // Hash returns the algorithm of the store.
 func (s *Store) Hash() *Hash { return s.hash }
 
-// Path returns where the object d is or would be. The objects of DVC 2.x are
-// right below the store's directory.
+// Path returns where the object d is, or would be, as a file of its own; it may
+// be in a pack instead. The objects of DVC 2.x are right below the store's
+// directory.
 func (s *Store) Path(d Digest) string {
 	if d.IsZero() {
 		return filepath.Join(s.dir, "files", "none")
@@ -143,24 +160,8 @@ func (s *Store) Has(d Digest) bool {
 	if d.IsZero() {
 		return false
 	}
-	st, err := statPath(s.Path(d), true)
-	return err == nil && st.mode.IsRegular()
-}
-
-// Open opens the object d for reading. The error wraps ErrNotFound when it is
-// not there. Content is not verified.
-func (s *Store) Open(d Digest) (*os.File, error) {
-	if d.IsZero() {
-		return nil, fmt.Errorf("open object: no digest: %w", ErrNotFound)
-	}
-	f, err := os.Open(s.Path(d))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("object %s: %w", d, ErrNotFound)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("object %s: %w", d, err)
-	}
-	return f, nil
+	at, st, err := s.locate(d)
+	return err == nil && (at.p != nil || st.mode.IsRegular())
 }
 
 // Put stores what r has as a file's object and returns its digest and size.
@@ -339,12 +340,18 @@ func (s *Store) check(d Digest, size int64) (presence, error) {
 		return absent, errors.New("no digest")
 	}
 	path := s.Path(d)
-	st, err := statPath(path, true)
+	at, st, err := s.locate(d)
 	if errors.Is(err, fs.ErrNotExist) {
 		return absent, nil
 	}
 	if err != nil {
 		return absent, err
+	}
+	if at.p != nil {
+		if size < 0 || at.length == size {
+			return present, nil
+		}
+		return s.reread(d)
 	}
 	if !st.mode.IsRegular() {
 		return absent, fmt.Errorf("object %s: not a regular file", path)
@@ -378,7 +385,7 @@ func (s *Store) rehash(d Digest, path string, st fileStat) (presence, error) {
 	got := r.digest
 	got.dir = d.dir
 	if got != d {
-		if err := s.quarantine(d); err.Quarantine == "" {
+		if err := s.quarantineAlone(d); err.Quarantine == "" {
 			return corrupt, err
 		}
 		return corrupt, nil
@@ -387,6 +394,24 @@ func (s *Store) rehash(d Digest, path string, st fileStat) (presence, error) {
 		s.memo.Add(path, r.info, plain, r.began)
 	}
 	return present, nil
+}
+
+// reread reads the packed object d.
+func (s *Store) reread(d Digest) (presence, error) {
+	var sc scratch
+	data, ok, err := s.readPacked(d, sc.space)
+	switch {
+	case err != nil:
+		return absent, err
+	case !ok:
+		return absent, nil
+	case sc.sum(d.Hash(), data) == d:
+		return present, nil
+	}
+	if err := s.quarantine(d); err.Quarantine == "" {
+		return corrupt, err
+	}
+	return corrupt, nil
 }
 
 // Trusted reports whether the object d is there and may be used. An object
@@ -407,15 +432,29 @@ const quarantineDir = "quarantine"
 // can still be looked at.
 func (s *Store) quarantine(d Digest) *CorruptError {
 	s.forget(d)
-	dir := filepath.Join(s.dir, quarantineDir, d.Hash().Name)
-	to := filepath.Join(dir, fmt.Sprintf("%s-%d", d, time.Now().UnixNano()))
-	if err := s.mkdir(dir); err != nil {
+	if to, done := s.quarantinePacked(d); done {
+		return &CorruptError{Digest: d, Quarantine: to}
+	}
+	return s.quarantineAlone(d)
+}
+
+// quarantineAlone is quarantine for an object that lies by itself.
+func (s *Store) quarantineAlone(d Digest) *CorruptError {
+	s.forget(d)
+	to, err := s.quarantinePath(d.Hash(), d.String())
+	if err != nil {
 		return &CorruptError{Digest: d}
 	}
 	if err := os.Rename(s.Path(d), to); err != nil {
 		return &CorruptError{Digest: d}
 	}
 	return &CorruptError{Digest: d, Quarantine: to}
+}
+
+// quarantinePath names a file in the quarantine.
+func (s *Store) quarantinePath(h *Hash, name string) (string, error) {
+	dir := filepath.Join(s.dir, quarantineDir, h.Name)
+	return filepath.Join(dir, fmt.Sprintf("%s-%d", name, time.Now().UnixNano())), s.mkdir(dir)
 }
 
 // Know tells the store the manifest of e, as a Scanner returned both, so that

@@ -19,11 +19,14 @@ func (s *Store) SizeOf(d Digest) (int64, bool) {
 	if d.IsZero() {
 		return 0, false
 	}
-	st, err := statPath(s.Path(d), true)
-	if err != nil || !st.mode.IsRegular() {
+	at, st, err := s.locate(d)
+	switch {
+	case err != nil:
 		return 0, false
+	case at.p != nil:
+		return at.length, true
 	}
-	return st.key.Size, true
+	return st.key.Size, st.mode.IsRegular()
 }
 
 // PutBytesAs stores data under the digest d, of a file or a directory

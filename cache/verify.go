@@ -34,11 +34,14 @@ type VerifyReport struct {
 	BadRecords int
 	// Swept counts stale temporary files that were deleted.
 	Swept int
+	// TornPacks counts packs that were not what their indexes say. They are in
+	// quarantine now; what was in them counted as missing before.
+	TornPacks int
 }
 
 // OK reports whether everything was found to be as it should be.
 func (r *VerifyReport) OK() bool {
-	return len(r.Corrupt)+len(r.Unreadable)+len(r.Incomplete)+r.BadRecords == 0
+	return len(r.Corrupt)+len(r.Unreadable)+len(r.Incomplete)+r.BadRecords+r.TornPacks == 0
 }
 
 // Verify reads every object and record of the store. Memo and modes are not
@@ -50,15 +53,20 @@ func (s *Store) Verify(ctx context.Context, opt VerifyOptions) (VerifyReport, er
 		return r, err
 	}
 	r.Swept = swept
+	v := verifier{s: s, opt: opt, report: &r, bad: make(map[Digest]struct{})}
+	if s.hash == BLAKE3 {
+		if err := v.verifyPacks(ctx); err != nil {
+			return r, err
+		}
+	}
 	var all []Digest
-	err = s.Walk(ctx, func(d Digest, _ int64, _ time.Time) error {
+	err = s.walkAlone(ctx, func(d Digest, _ int64, _ time.Time) error {
 		all = append(all, d)
 		return nil
 	})
 	if err != nil {
 		return r, err
 	}
-	v := verifier{s: s, opt: opt, report: &r, bad: make(map[Digest]struct{})}
 	scratches := make([]scratch, workerCount(s.workers))
 	err = parallel(ctx, s.workers, len(all), func(w, i int) error {
 		return v.object(ctx, &scratches[w], all[i])
@@ -107,7 +115,7 @@ func (v *verifier) unreadable(d Digest, err error) {
 }
 
 func (v *verifier) object(ctx context.Context, sc *scratch, d Digest) error {
-	path := v.s.Path(d)
+	path := v.s.Path(d) // not in a pack
 	var progress func(int64)
 	if v.opt.Progress != nil {
 		progress = func(n int64) { v.opt.Progress(0, n) }
@@ -126,7 +134,7 @@ func (v *verifier) object(ctx context.Context, sc *scratch, d Digest) error {
 	got := r.digest
 	got.dir = d.dir
 	if got != d {
-		if q := v.s.quarantine(d); q.Quarantine == "" {
+		if q := v.s.quarantineAlone(d); q.Quarantine == "" {
 			v.unreadable(d, q)
 		}
 	} else if info, err := os.Stat(path); err == nil && info.Mode().Perm() != 0o444 {
@@ -173,7 +181,7 @@ func (s *Store) Sweep(ctx context.Context) (int, error) {
 		}
 		n += sweepDir(dir, now)
 	}
-	return n, nil
+	return n + s.sweepPacks(now), nil
 }
 
 // sweepDir deletes what is temporary and abandoned in dir. It is housekeeping:

@@ -134,6 +134,9 @@ func openStore(p *project.Project, memo *cache.Memo) (*cache.Store, error) {
 	if shared, ok := p.Config.Get("cache", "shared"); ok && shared == "group" {
 		o.Shared = true
 	}
+	if !p.Config.Bool("flow", "cache_packs", true) {
+		o.PackFrom = -1
+	}
 	return cache.Open(o)
 }
 

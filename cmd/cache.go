@@ -117,9 +117,10 @@ func verifyJSON(rep *cache.VerifyReport) any {
 		Unreadable map[string]string `json:"unreadable"`
 		Incomplete []string          `json:"incomplete"`
 		BadRecords int               `json:"bad_records"`
+		TornPacks  int               `json:"torn_packs"`
 	}
 	out := report{
-		rep.Checked, rep.Bytes, digestTexts(rep.Corrupt), map[string]string{}, digestTexts(rep.Incomplete), rep.BadRecords,
+		rep.Checked, rep.Bytes, digestTexts(rep.Corrupt), map[string]string{}, digestTexts(rep.Incomplete), rep.BadRecords, rep.TornPacks,
 	}
 	for d, err := range rep.Unreadable {
 		out.Unreadable[d.String()] = err.Error()
@@ -153,6 +154,9 @@ func (a *app) printVerified(s *session, rep *cache.VerifyReport) {
 	a.print("Verified %s, %s.\n", count(int(rep.Checked), "object"), byteCount(rep.Bytes))
 	if n := len(rep.Corrupt); n > 0 {
 		a.print("Moved %s to '%s'.\n", count(n, "corrupted object"), s.showAbs(filepath.Join(s.store.Dir(), "quarantine")))
+	}
+	if rep.TornPacks > 0 {
+		a.print("Moved %s to '%s': what was in them was missing.\n", count(rep.TornPacks, "torn pack"), s.showAbs(filepath.Join(s.store.Dir(), "quarantine")))
 	}
 	if rep.BadRecords > 0 {
 		a.print("Removed %s of results that were damaged.\n", count(rep.BadRecords, "record"))

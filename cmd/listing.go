@@ -189,8 +189,8 @@ func (l *listing) output(out string) error {
 		b := &m.Members[i]
 		size := b.Size
 		if size < 0 {
-			if fi, err := os.Stat(l.r.s.store.Path(b.Digest)); err == nil {
-				size = fi.Size()
+			if n, there := l.r.s.store.SizeOf(b.Digest); there {
+				size = n
 			}
 		}
 		rel := path.Join(out, b.Path)

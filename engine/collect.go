@@ -73,8 +73,10 @@ func (e *Engine) Collect(ctx context.Context, req CollectRequest) (*CollectRepor
 	doomed := e.overBudget(unused, total, req.Budget)
 	gone := map[cache.Digest]bool{}
 	for _, o := range doomed {
+		if !gone[o.digest] { // it may be there twice
+			rep.Objects++
+		}
 		gone[o.digest] = true
-		rep.Objects++
 		rep.Bytes += o.size
 	}
 	var stale []cache.Key
@@ -106,12 +108,11 @@ func (e *Engine) Collect(ctx context.Context, req CollectRequest) (*CollectRepor
 		errs = append(errs, e.opt.Store.RemoveRecord(k))
 	}
 	sort.SliceStable(doomed, func(i, j int) bool { return doomed[i].digest.IsDir() && !doomed[j].digest.IsDir() })
-	for _, o := range doomed {
-		if err := ctx.Err(); err != nil {
-			return rep, err
-		}
-		errs = append(errs, e.opt.Store.Remove(o.digest))
+	going := make([]cache.Digest, len(doomed))
+	for i := range doomed {
+		going[i] = doomed[i].digest
 	}
+	errs = append(errs, e.opt.Store.Remove(ctx, going...))
 	return rep, errors.Join(errs...)
 }
 

@@ -199,7 +199,7 @@ func sectionShape(name string, f *Format) shape {
 	case "flow":
 		return shape{
 			"jobs": positive, "checksum_jobs": positive, "bandwidth": anyText,
-		}.with(booleans("run_cache keep_going lock_wait pull push_run_cache packs"), texts("tracking_uri registry_uri token_env"))
+		}.with(booleans("run_cache keep_going lock_wait pull push_run_cache packs cache_packs"), texts("tracking_uri registry_uri token_env"))
 	}
 	return nil
 }

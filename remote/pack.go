@@ -54,7 +54,7 @@ type storedPack struct {
 
 // whole reports whether there is a pack and what can be its index.
 func (p *storedPack) whole() bool {
-	return p.size >= 0 && p.index > int64(packHeader) && p.index <= int64(packIndexLimit)
+	return p.size >= 0 && p.index >= int64(cache.PackIndexLeast) && p.index <= int64(cache.PackIndexLimit)
 }
 
 // listPacks returns the packs of the remote, by name. Where listing is denied
@@ -107,7 +107,7 @@ func (t *Transfer) listPacks(ctx context.Context) ([]storedPack, error) {
 // eachPack calls fn for the index of each of the packs, one at a time. A pack
 // that is gone meanwhile, or whose index is not what it should be, is passed
 // over: what it holds is not there then.
-func (t *Transfer) eachPack(ctx context.Context, list []storedPack, fn func(p *storedPack, x *packIndex)) error {
+func (t *Transfer) eachPack(ctx context.Context, list []storedPack, fn func(p *storedPack, x *cache.PackIndex)) error {
 	var mu sync.Mutex
 	return FirstError(t.each(ctx, "read", len(list), func(ctx context.Context, i int) error {
 		p := &list[i]
@@ -130,7 +130,7 @@ func (t *Transfer) eachPack(ctx context.Context, list []storedPack, fn func(p *s
 
 // packIndex returns the index of a pack: the one that is kept here, or else the
 // remote's.
-func (t *Transfer) packIndex(ctx context.Context, p *storedPack) (*packIndex, error) {
+func (t *Transfer) packIndex(ctx context.Context, p *storedPack) (*cache.PackIndex, error) {
 	if data := t.keptIndex(p.name); data != nil {
 		if x, err := checkedIndex(p, data); err == nil {
 			return x, nil
@@ -140,8 +140,8 @@ func (t *Transfer) packIndex(ctx context.Context, p *storedPack) (*packIndex, er
 	var err error
 	for range corruptTries {
 		var data []byte
-		if data, err = ReadAll(ctx, t.Remote, name, int64(packIndexLimit)); err == nil {
-			var x *packIndex
+		if data, err = ReadAll(ctx, t.Remote, name, int64(cache.PackIndexLimit)); err == nil {
+			var x *cache.PackIndex
 			if x, err = checkedIndex(p, data); err == nil {
 				t.keepIndex(p.name, data)
 				return x, nil
@@ -155,19 +155,19 @@ func (t *Transfer) packIndex(ctx context.Context, p *storedPack) (*packIndex, er
 }
 
 // checkedIndex parses what should be the index of a pack.
-func checkedIndex(p *storedPack, data []byte) (*packIndex, error) {
+func checkedIndex(p *storedPack, data []byte) (*cache.PackIndex, error) {
 	corrupt := func(err error) error {
 		return &Error{Op: "get", Name: packIndexName(p.name), Kind: Corrupt, Err: err}
 	}
-	if packNameOf(data) != p.name {
+	if cache.PackName(data) != p.name {
 		return nil, corrupt(errNotItself)
 	}
-	x, err := parsePackIndex(data)
+	x, err := cache.ParsePackIndex(data)
 	if err != nil {
 		return nil, corrupt(err)
 	}
-	if x.size != p.size {
-		return nil, corrupt(fmt.Errorf("the pack has %d bytes, not %d", p.size, x.size))
+	if x.Size != p.size {
+		return nil, corrupt(fmt.Errorf("the pack has %d bytes, not %d", p.size, x.Size))
 	}
 	return x, nil
 }
@@ -200,7 +200,7 @@ func (t *Transfer) dropIndex(name string) {
 // place is where a packed object is.
 type place struct {
 	pack string
-	packed
+	cache.Packed
 }
 
 // locate tells which of the objects are in packs, and where.
@@ -222,11 +222,11 @@ func (t *Transfer) locate(ctx context.Context, ds []cache.Digest) (map[cache.Dig
 		return nil, err
 	}
 	where := make(map[cache.Digest]place)
-	err = t.eachPack(ctx, list, func(p *storedPack, x *packIndex) {
-		for _, o := range x.find(wanted) {
+	err = t.eachPack(ctx, list, func(p *storedPack, x *cache.PackIndex) {
+		for _, o := range x.Find(wanted) {
 			// One of several, but always the same one.
-			if old, ok := where[o.digest]; !ok || p.name < old.pack {
-				where[o.digest] = place{p.name, o}
+			if old, ok := where[o.Digest]; !ok || p.name < old.pack {
+				where[o.Digest] = place{p.name, o}
 			}
 		}
 	})

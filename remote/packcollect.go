@@ -25,7 +25,7 @@ const (
 // usedPack is a pack as a garbage collection sees it.
 type usedPack struct {
 	storedPack
-	holds  packIndex
+	holds  cache.PackIndex
 	doomed map[cache.Digest]bool
 	bytes  int64 // of doomed
 	// replaced is set when what is live in it is elsewhere.
@@ -33,14 +33,14 @@ type usedPack struct {
 }
 
 func (p *usedPack) live() (objects int, bytes int64) {
-	return len(p.holds.objects) - len(p.doomed), p.holds.size - p.bytes
+	return len(p.holds.Objects) - len(p.doomed), p.holds.Size - p.bytes
 }
 
 // wasteful reports whether a pack should be written anew without what is doomed.
 // exact is set when every byte counts.
 func (p *usedPack) wasteful(exact bool) bool {
-	n, size := int64(len(p.doomed)), p.holds.size
-	return n > 0 && (exact || p.bytes*packWaste >= size || n*packWaste >= int64(len(p.holds.objects)))
+	n, size := int64(len(p.doomed)), p.holds.Size
+	return n > 0 && (exact || p.bytes*packWaste >= size || n*packWaste >= int64(len(p.holds.Objects)))
 }
 
 // surveyPacks adds the objects in packs that are not used to unused, and returns all
@@ -52,16 +52,16 @@ func (t *Transfer) surveyPacks(ctx context.Context, o *CollectOptions, unused []
 	}
 	var packs []*usedPack
 	total := int64(0)
-	err = t.eachPack(ctx, list, func(p *storedPack, x *packIndex) {
+	err = t.eachPack(ctx, list, func(p *storedPack, x *cache.PackIndex) {
 		u := &usedPack{storedPack: *p, holds: *x, doomed: map[cache.Digest]bool{}}
 		packs = append(packs, u)
 		total += p.size
-		for _, e := range x.objects {
-			if !o.Used[e.digest] {
-				unused = append(unused, stored{e.digest, Info{Size: e.length, Modified: p.modified}, u})
+		for _, e := range x.Objects {
+			if !o.Used[e.Digest] {
+				unused = append(unused, stored{e.Digest, Info{Size: e.Length, Modified: p.modified}, u})
 			}
 		}
-		t.tell(Progress{Checked: int64(len(x.objects))})
+		t.tell(Progress{Checked: int64(len(x.Objects))})
 	})
 	now := o.Now()
 	for i := range list {
@@ -138,7 +138,7 @@ func groupPacks(list []*usedPack) [][]*usedPack {
 	objects, bytes := 0, int64(0)
 	for _, p := range list {
 		n, size := p.live()
-		if len(groups) == 0 || objects+n > packObjects || bytes+size > packTarget {
+		if len(groups) == 0 || objects+n > cache.PackObjects || bytes+size > packTarget {
 			groups = append(groups, nil)
 			objects, bytes = 0, 0
 		}
@@ -167,8 +167,8 @@ func (t *Transfer) rewrite(ctx context.Context, group []*usedPack) error {
 			// Another collection was faster, or a part of it is damaged and the
 			// rest still of use. What it has not given is not here, though it may
 			// have been seen.
-			for _, e := range b.index.objects[len(before.index.objects):] {
-				delete(seen, e.digest)
+			for _, e := range b.index.Objects[len(before.index.Objects):] {
+				delete(seen, e.Digest)
 			}
 			*b = before
 			continue
@@ -199,26 +199,26 @@ func (t *Transfer) readLive(ctx context.Context, p *usedPack, b *packBuilder, se
 		return err
 	}
 	defer body.Close() //nolint:errcheck // what it yields is verified
-	buf := packBuffers.Get().(*[packedLimit]byte)
+	buf := packBuffers.Get().(*[cache.PackedLimit]byte)
 	defer packBuffers.Put(buf)
-	for _, o := range p.holds.byOffset() {
-		data := buf[:o.length]
+	for _, o := range p.holds.ByOffset() {
+		data := buf[:o.Length]
 		if _, err := io.ReadFull(body, data); err != nil {
 			if errors.Is(err, io.EOF) || err == io.ErrUnexpectedEOF { //nolint:errorlint // ReadFull's own; a store's has a kind
 				err = &Error{Op: "get", Name: name, Kind: Corrupt, Err: io.ErrUnexpectedEOF}
 			}
 			return err
 		}
-		if p.doomed[o.digest] || seen[o.digest] {
+		if p.doomed[o.Digest] || seen[o.Digest] {
 			continue
 		}
 		h := cache.BLAKE3.New()
 		h.Write(data)
-		if cache.NewDigest(cache.BLAKE3, h.Sum(nil), false) != o.digest {
+		if cache.NewDigest(cache.BLAKE3, h.Sum(nil), false) != o.Digest {
 			return &Error{Op: "get", Name: name, Kind: Corrupt, Err: errNotItself}
 		}
-		seen[o.digest] = true
-		b.add(o.digest, data)
+		seen[o.Digest] = true
+		b.add(o.Digest, data)
 	}
 	return nil
 }

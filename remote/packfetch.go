@@ -27,7 +27,7 @@ const (
 type packRange struct {
 	pack           string
 	offset, length int64
-	objects        []packed // by offset
+	objects        []cache.Packed // by offset
 }
 
 // bringPacked brings those of the objects that are in packs, and returns the
@@ -39,7 +39,7 @@ func (f *fetch) bringPacked(ctx context.Context, list []cache.Digest, limits map
 	var asked, rest []cache.Digest
 	for _, d := range list {
 		// Of a native object the size is known: what is large is in no pack.
-		if n, ok := limits[d]; ok && n >= packedLimit || d.Hash() != cache.BLAKE3 || d.IsDir() {
+		if n, ok := limits[d]; ok && n >= cache.PackedLimit || d.Hash() != cache.BLAKE3 || d.IsDir() {
 			rest = append(rest, d)
 		} else {
 			asked = append(asked, d)
@@ -54,14 +54,14 @@ func (f *fetch) bringPacked(ctx context.Context, list []cache.Digest, limits map
 		var places []place
 		for _, d := range asked {
 			at, ok := where[d]
-			if n, known := limits[d]; !ok || known && at.length > n {
+			if n, known := limits[d]; !ok || known && at.Length > n {
 				rest = append(rest, d)
 			} else {
 				places = append(places, at)
 			}
 		}
 		ranges := packRanges(places)
-		gone := make([][]packed, len(ranges))
+		gone := make([][]cache.Packed, len(ranges))
 		err = f.t.eachOf(ctx, "download", packRunsAtOnce, len(ranges), func(ctx context.Context, i int) error {
 			left, err := f.bringRange(ctx, &ranges[i])
 			if errors.Is(err, ErrNotFound) {
@@ -75,7 +75,7 @@ func (f *fetch) bringPacked(ctx context.Context, list []cache.Digest, limits map
 		asked = nil
 		for _, left := range gone {
 			for _, o := range left {
-				asked = append(asked, o.digest)
+				asked = append(asked, o.Digest)
 			}
 		}
 		if len(asked) == 0 {
@@ -98,7 +98,7 @@ func (f *fetch) bringDamaged(ctx context.Context, limits map[cache.Digest]int64)
 	list := f.damaged
 	f.damaged = nil
 	return f.t.each(ctx, "download", len(list), func(ctx context.Context, i int) error {
-		err := f.bringAlone(ctx, list[i].digest, limits)
+		err := f.bringAlone(ctx, list[i].Digest, limits)
 		if errors.Is(err, ErrNotFound) {
 			return &Error{Op: "get", Name: packBodyName(list[i].pack), Kind: Corrupt, Err: errNotItself}
 		}
@@ -113,23 +113,23 @@ func packRanges(places []place) []packRange {
 		if c := strings.Compare(a.pack, b.pack); c != 0 {
 			return c
 		}
-		if a.offset != b.offset {
-			return int(a.offset - b.offset)
+		if a.Offset != b.Offset {
+			return int(a.Offset - b.Offset)
 		}
-		return int(a.length - b.length)
+		return int(a.Length - b.Length)
 	})
 	var list []packRange
 	for _, at := range places {
-		end := at.offset + at.length
+		end := at.Offset + at.Length
 		if n := len(list) - 1; n >= 0 {
 			r := &list[n]
-			if r.pack == at.pack && at.offset-(r.offset+r.length) <= packGap && end-r.offset <= packRun {
+			if r.pack == at.pack && at.Offset-(r.offset+r.length) <= packGap && end-r.offset <= packRun {
 				r.length = max(r.length, end-r.offset)
-				r.objects = append(r.objects, at.packed)
+				r.objects = append(r.objects, at.Packed)
 				continue
 			}
 		}
-		list = append(list, packRange{at.pack, at.offset, at.length, []packed{at.packed}})
+		list = append(list, packRange{at.pack, at.Offset, at.Length, []cache.Packed{at.Packed}})
 	}
 	return list
 }
@@ -137,7 +137,7 @@ func packRanges(places []place) []packRange {
 // bringRange brings the objects of a range. It tries again what arrives damaged,
 // and leaves it to bringDamaged in the end; the objects that are left when the
 // pack is gone come with ErrNotFound.
-func (f *fetch) bringRange(ctx context.Context, r *packRange) (left []packed, err error) {
+func (f *fetch) bringRange(ctx context.Context, r *packRange) (left []cache.Packed, err error) {
 	todo := *r
 	for tries := 0; len(todo.objects) > 0; {
 		var n int
@@ -164,7 +164,7 @@ func (f *fetch) bringRange(ctx context.Context, r *packRange) (left []packed, er
 		}
 		if len(todo.objects) > 0 {
 			first, last := todo.objects[0], todo.objects[len(todo.objects)-1]
-			todo.offset, todo.length = first.offset, last.offset+last.length-first.offset
+			todo.offset, todo.length = first.Offset, last.Offset+last.Length-first.Offset
 		}
 	}
 	if errors.Is(err, ErrNotFound) {
@@ -186,7 +186,7 @@ func (f *fetch) readRange(ctx context.Context, r *packRange) (n int, err error) 
 		}
 	}
 	defer body.Close() //nolint:errcheck // what it yields is verified
-	buf := packBuffers.Get().(*[packedLimit]byte)
+	buf := packBuffers.Get().(*[cache.PackedLimit]byte)
 	defer packBuffers.Put(buf)
 	at := r.offset
 	short := func(err error) error {
@@ -196,21 +196,21 @@ func (f *fetch) readRange(ctx context.Context, r *packRange) (n int, err error) 
 		return err
 	}
 	for _, o := range r.objects {
-		if _, err := io.CopyN(io.Discard, body, o.offset-at); err != nil {
+		if _, err := io.CopyN(io.Discard, body, o.Offset-at); err != nil {
 			return n, short(err)
 		}
-		data := buf[:o.length]
+		data := buf[:o.Length]
 		if _, err := io.ReadFull(body, data); err != nil {
 			return n, short(err)
 		}
-		at = o.offset + o.length
-		if err := t.Cache.PutBytesAs(o.digest, data); err != nil {
+		at = o.Offset + o.Length
+		if err := t.Cache.PutBytesAs(o.Digest, data); err != nil {
 			return n, err
 		}
 		n++
 		f.objects.Add(1)
-		f.bytes.Add(o.length)
-		t.tell(Progress{Bytes: o.length, Objects: 1})
+		f.bytes.Add(o.Length)
+		t.tell(Progress{Bytes: o.Length, Objects: 1})
 	}
 	return n, nil
 }

@@ -3,7 +3,6 @@ package remote
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -51,7 +50,7 @@ func (p *push) divide() (packs [][]sized, rest []cache.Digest) {
 	}
 	small := map[cache.Digest]int64{}
 	for _, d := range p.files {
-		if n := p.sizes[d]; n < packedLimit && d.Hash() == cache.BLAKE3 && !d.IsDir() {
+		if n := p.sizes[d]; n < cache.PackedLimit && d.Hash() == cache.BLAKE3 && !d.IsDir() {
 			small[d] = n
 		}
 	}
@@ -96,7 +95,7 @@ func cutPacks(list []sized) [][]sized {
 	var packs [][]sized
 	begin, bytes := 0, int64(0)
 	for i, s := range list {
-		if i > begin && (bytes+s.size > packTarget || i-begin == packObjects) {
+		if i > begin && (bytes+s.size > packTarget || i-begin == cache.PackObjects) {
 			packs = append(packs, list[begin:i])
 			begin, bytes = i, 0
 		}
@@ -117,16 +116,16 @@ func (p *push) sendPack(ctx context.Context, list []sized) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		data, err := p.t.readSmall(s.digest, packedLimit-1)
+		data, err := p.t.readSmall(s.digest, cache.PackedLimit-1)
 		if err != nil {
 			failed.add(err, 1)
 			continue
 		}
 		b.add(s.digest, data)
 	}
-	if len(b.index.objects) > 0 {
+	if len(b.index.Objects) > 0 {
 		if _, err := p.t.putPack(ctx, b); err != nil {
-			failed.add(err, len(b.index.objects))
+			failed.add(err, len(b.index.Objects))
 		} else {
 			p.sent(b)
 		}
@@ -140,19 +139,19 @@ func (p *push) sendPack(ctx context.Context, list []sized) error {
 // sent notes what a pack has brought to the remote.
 func (p *push) sent(b *packBuilder) {
 	p.mu.Lock()
-	for i := range b.index.objects {
-		p.there[b.index.objects[i].digest] = true
+	for i := range b.index.Objects {
+		p.there[b.index.Objects[i].Digest] = true
 	}
 	p.mu.Unlock()
-	n := int64(len(b.index.objects))
+	n := int64(len(b.index.Objects))
 	p.objects.Add(n)
-	p.bytes.Add(b.index.size)
+	p.bytes.Add(b.index.Size)
 	p.t.tell(Progress{Objects: n})
 }
 
 // packBuilder puts a pack together in memory.
 type packBuilder struct {
-	index packIndex
+	index cache.PackIndex
 	body  []byte
 }
 
@@ -161,19 +160,18 @@ func newPackBuilder(list []sized) *packBuilder {
 	for _, s := range list {
 		total += s.size
 	}
-	return &packBuilder{body: make([]byte, 0, min(total, packMost)), index: packIndex{objects: make([]packed, 0, len(list))}}
+	return &packBuilder{body: make([]byte, 0, min(total, cache.PackBytes)), index: cache.PackIndex{Objects: make([]cache.Packed, 0, len(list))}}
 }
 
 func (b *packBuilder) add(d cache.Digest, data []byte) {
-	b.index.objects = append(b.index.objects, packed{d, b.index.size, int64(len(data))})
-	b.index.size += int64(len(data))
+	b.index.Add(d, int64(len(data)))
 	b.body = append(b.body, data...)
 }
 
 // putPack stores a pack, and then its index: what has no index is not believed
 // in. It returns the name.
 func (t *Transfer) putPack(ctx context.Context, b *packBuilder) (string, error) {
-	index, name := b.index.encode()
+	index, name := b.index.Encode()
 	var body = Bytes(b.body)
 	if t.Progress != nil {
 		body = &toldBody{Body: body, tell: t.tell}
@@ -195,14 +193,10 @@ func (t *Transfer) readSmall(d cache.Digest, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	fi, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("read object %s: %w", d, err)
-	}
-	if fi.Size() > limit {
+	if f.Size() > limit {
 		return nil, t.Cache.Quarantine(d) // it was smaller when it was asked for
 	}
-	return t.readVerified(f, d, fi.Size())
+	return t.readVerified(f, d)
 }
 
 // add counts n objects that failed for one reason.
@@ -224,4 +218,4 @@ func (e *TransferError) merge(err error) {
 	e.Errs = append(e.Errs, part.Errs[:min(len(part.Errs), max(keptErrors-len(e.Errs), 0))]...)
 }
 
-var packBuffers = sync.Pool{New: func() any { return new([packedLimit]byte) }}
+var packBuffers = sync.Pool{New: func() any { return new([cache.PackedLimit]byte) }}

@@ -59,7 +59,7 @@ func (t *Transfer) Present(ctx context.Context, ds []cache.Digest) (map[cache.Di
 		var rest []cache.Digest
 		for _, d := range ds {
 			if at, ok := where[d]; ok {
-				found[d] = at.length
+				found[d] = at.Length
 			} else {
 				rest = append(rest, d)
 			}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -287,19 +286,15 @@ func (t *Transfer) sendObject(ctx context.Context, d cache.Digest) (int64, error
 		return 0, err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	fi, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
 	var body Body
-	if fi.Size() <= smallObject {
-		data, err := t.readVerified(f, d, fi.Size())
+	if f.Size() <= smallObject {
+		data, err := t.readVerified(f, d)
 		if err != nil {
 			return 0, err
 		}
 		body = Bytes(data)
 	} else {
-		body = newObjectBody(f, d, fi.Size())
+		body = newObjectBody(f, d)
 	}
 	if t.Progress != nil {
 		body = &toldBody{Body: body, tell: t.tell}
@@ -308,13 +303,13 @@ func (t *Transfer) sendObject(ctx context.Context, d cache.Digest) (int64, error
 	if errors.Is(err, errDamaged) {
 		return 0, t.Cache.Quarantine(d)
 	}
-	return fi.Size(), err
+	return f.Size(), err
 }
 
 // readVerified reads all of an object of the cache, which goes to the quarantine
 // when it is not what its name says.
-func (t *Transfer) readVerified(f *os.File, d cache.Digest, size int64) ([]byte, error) {
-	data := make([]byte, size)
+func (t *Transfer) readVerified(f *cache.Object, d cache.Digest) ([]byte, error) {
+	data := make([]byte, f.Size())
 	if _, err := io.ReadFull(f, data); err != nil {
 		return nil, fmt.Errorf("read object %s: %w", d, err)
 	}
@@ -329,9 +324,8 @@ func (t *Transfer) readVerified(f *os.File, d cache.Digest, size int64) ([]byte,
 // objectBody is an object of the cache as a Body that verifies itself. Its
 // digest is computed while it is read, as long as that is from front to back.
 type objectBody struct {
-	f    *os.File
-	d    cache.Digest
-	size int64
+	f *cache.Object
+	d cache.Digest
 
 	mu sync.Mutex
 	h  hash.Hash
@@ -341,11 +335,11 @@ type objectBody struct {
 // errDamaged says that an object is not what its name says.
 var errDamaged = errors.New("the object in the cache is damaged")
 
-func newObjectBody(f *os.File, d cache.Digest, size int64) *objectBody {
-	return &objectBody{f: f, d: d, size: size, h: d.Hash().New()}
+func newObjectBody(f *cache.Object, d cache.Digest) *objectBody {
+	return &objectBody{f: f, d: d, h: d.Hash().New()}
 }
 
-func (b *objectBody) Size() int64 { return b.size }
+func (b *objectBody) Size() int64 { return b.f.Size() }
 
 func (b *objectBody) ReadAt(p []byte, off int64) (int, error) {
 	n, err := b.f.ReadAt(p, off)
@@ -361,12 +355,12 @@ func (b *objectBody) ReadAt(p []byte, off int64) (int, error) {
 func (b *objectBody) Check() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.at < b.size {
+	if size := b.f.Size(); b.at < size {
 		// It was read in another order, or not all of it.
-		if _, err := io.Copy(b.h, io.NewSectionReader(b.f, b.at, b.size-b.at)); err != nil {
+		if _, err := io.Copy(b.h, io.NewSectionReader(b.f, b.at, size-b.at)); err != nil {
 			return err
 		}
-		b.at = b.size
+		b.at = size
 	}
 	if cache.NewDigest(b.d.Hash(), b.h.Sum(nil), b.d.IsDir()) != b.d {
 		return errDamaged

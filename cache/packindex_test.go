@@ -1,4 +1,4 @@
-package remote
+package cache
 
 import (
 	"bytes"
@@ -7,36 +7,34 @@ import (
 	"testing"
 
 	"github.com/zeebo/blake3"
-
-	"github.com/flowrepro/flow/cache"
 )
 
 // exampleIndex is the index of a pack of objects of some sizes.
 func exampleIndex(sizes ...int) []byte {
-	var b packBuilder
+	var x PackIndex
 	for i, n := range sizes {
 		sum := blake3.Sum256(fmt.Append(nil, i))
-		b.add(cache.NewDigest(cache.BLAKE3, sum[:], false), make([]byte, n))
+		x.Add(NewDigest(BLAKE3, sum[:], false), int64(n))
 	}
-	data, _ := b.index.encode()
+	data, _ := x.Encode()
 	return data
 }
 
 func TestPackIndexRoundTrip(t *testing.T) {
-	data := exampleIndex(5, 0, 0, 1000, packedLimit-1, 1)
-	x, err := parsePackIndex(data)
+	data := exampleIndex(5, 0, 0, 1000, PackedLimit-1, 1)
+	x, err := ParsePackIndex(data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(x.objects) != 6 || x.size != 5+1000+packedLimit-1+1 {
+	if len(x.Objects) != 6 || x.Size != 5+1000+PackedLimit-1+1 {
 		t.Errorf("%+v", x)
 	}
-	again, name := x.encode()
-	if !bytes.Equal(again, data) || name != packNameOf(data) {
+	again, name := x.Encode()
+	if !bytes.Equal(again, data) || name != PackName(data) {
 		t.Error("it is written in another way")
 	}
-	wanted := map[cache.Digest]struct{}{x.objects[3].digest: {}, cache.NewDigest(cache.BLAKE3, make([]byte, 32), false): {}}
-	if got := x.find(wanted); len(got) != 1 || got[0] != x.objects[3] {
+	wanted := map[Digest]struct{}{x.Objects[3].Digest: {}, NewDigest(BLAKE3, make([]byte, 32), false): {}}
+	if got := x.Find(wanted); len(got) != 1 || got[0] != x.Objects[3] {
 		t.Errorf("%v", got)
 	}
 }
@@ -61,9 +59,9 @@ func TestHostilePackIndexes(t *testing.T) {
 		"gap":                func(d []byte) []byte { d[first+40]--; return d },
 		"duplicate digest":   func(d []byte) []byte { copy(d[first+packEntry:][:32], d[first:][:32]); return d },
 		"digests unordered":  func(d []byte) []byte { d[first] = 0xff; return d },
-		"large pack, filled": func(d []byte) []byte { binary.LittleEndian.PutUint64(d[24:], packMost+1); return d },
+		"large pack, filled": func(d []byte) []byte { binary.LittleEndian.PutUint64(d[24:], PackBytes+1); return d },
 	} {
-		if x, err := parsePackIndex(spoil(exampleIndex(10, 20, 30))); err == nil {
+		if x, err := ParsePackIndex(spoil(exampleIndex(10, 20, 30))); err == nil {
 			t.Errorf("%s: %+v", name, x)
 		}
 	}
@@ -74,24 +72,24 @@ func FuzzPackIndex(f *testing.F) {
 	f.Add(exampleIndex(10, 20, 30))
 	f.Add(exampleIndex(0))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		x, err := parsePackIndex(data)
+		x, err := ParsePackIndex(data)
 		if err != nil {
 			return
 		}
-		if again, _ := (&packIndex{objects: x.objects, size: x.size}).encode(); !bytes.Equal(again, data) {
+		if again, _ := (&PackIndex{Objects: x.Objects, Size: x.Size}).Encode(); !bytes.Equal(again, data) {
 			t.Error("what was read is written in another way")
 		}
 		at := int64(0)
-		seen := map[cache.Digest]bool{}
-		for _, o := range x.byOffset() {
-			if o.offset != at || o.length < 0 || o.length >= packedLimit || seen[o.digest] {
+		seen := map[Digest]bool{}
+		for _, o := range x.ByOffset() {
+			if o.Offset != at || o.Length < 0 || o.Length >= PackedLimit || seen[o.Digest] {
 				t.Fatalf("%+v at %d", o, at)
 			}
-			seen[o.digest] = true
-			at += o.length
+			seen[o.Digest] = true
+			at += o.Length
 		}
-		if at != x.size || at > packMost {
-			t.Errorf("%d bytes of %d", at, x.size)
+		if at != x.Size || at > PackBytes {
+			t.Errorf("%d bytes of %d", at, x.Size)
 		}
 	})
 }
