@@ -56,7 +56,11 @@ func (r *repository) eachSource(ctx context.Context, outs []engine.Recorded, pro
 			if err != nil {
 				return err
 			}
-			if done, err := fn(&remote.Transfer{Remote: store, Cache: r.store, Jobs: r.jobs, Progress: progress}, outs); done || err != nil {
+			t := &remote.Transfer{Remote: store, Cache: r.store, Jobs: r.jobs, Progress: progress}
+			if r.project.Format.Hash == cache.BLAKE3 {
+				t.Packs = &remote.Packs{ReadOnly: true}
+			}
+			if done, err := fn(t, outs); done || err != nil {
 				return err
 			}
 		}

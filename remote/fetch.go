@@ -31,6 +31,8 @@ type fetch struct {
 	lost []cache.Digest
 	// damaged are objects that arrived from a pack as something else.
 	damaged []place
+	// writer stores what comes from packs; nil where objects are files.
+	writer *cache.PackWriter
 	// held are the manifests that are not stored yet.
 	held map[cache.Digest][]byte
 

@@ -45,7 +45,37 @@ func (f *fetch) bringPacked(ctx context.Context, list []cache.Digest, limits map
 			asked = append(asked, d)
 		}
 	}
+	writer, err := f.t.Cache.PackWriter(cache.BLAKE3, len(asked))
+	if err != nil {
+		return nil, err
+	}
+	f.writer = writer
 	var failed *TransferError
+	left, err := f.bringRounds(ctx, &failed, asked, &rest, limits)
+	if writer != nil {
+		// What came is kept also when the rest did not.
+		f.writer = nil
+		if cerr := writer.Close(); err == nil {
+			err = cerr
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	rest = append(rest, left...)
+	if err := f.and(&failed, f.bringDamaged(ctx, limits)); err != nil {
+		return nil, err
+	}
+	if failed != nil {
+		return rest, failed
+	}
+	return rest, nil
+}
+
+// bringRounds brings what is in packs, and appends to rest what is not. It looks
+// for packs again where they are taken away meanwhile, and returns what is left
+// after some times.
+func (f *fetch) bringRounds(ctx context.Context, failed **TransferError, asked []cache.Digest, rest *[]cache.Digest, limits map[cache.Digest]int64) ([]cache.Digest, error) {
 	for range packRounds {
 		where, err := f.t.locate(ctx, asked)
 		if err != nil {
@@ -55,7 +85,7 @@ func (f *fetch) bringPacked(ctx context.Context, list []cache.Digest, limits map
 		for _, d := range asked {
 			at, ok := where[d]
 			if n, known := limits[d]; !ok || known && at.Length > n {
-				rest = append(rest, d)
+				*rest = append(*rest, d)
 			} else {
 				places = append(places, at)
 			}
@@ -69,7 +99,7 @@ func (f *fetch) bringPacked(ctx context.Context, list []cache.Digest, limits map
 			}
 			return err
 		})
-		if err := f.and(&failed, err); err != nil {
+		if err := f.and(failed, err); err != nil {
 			return nil, err
 		}
 		asked = nil
@@ -82,14 +112,7 @@ func (f *fetch) bringPacked(ctx context.Context, list []cache.Digest, limits map
 			break
 		}
 	}
-	rest = append(rest, asked...)
-	if err := f.and(&failed, f.bringDamaged(ctx, limits)); err != nil {
-		return nil, err
-	}
-	if failed != nil {
-		return rest, failed
-	}
-	return rest, nil
+	return asked, nil
 }
 
 // bringDamaged brings what arrived damaged in a pack from where it may lie by
@@ -204,7 +227,12 @@ func (f *fetch) readRange(ctx context.Context, r *packRange) (n int, err error) 
 			return n, short(err)
 		}
 		at = o.Offset + o.Length
-		if err := t.Cache.PutBytesAs(o.Digest, data); err != nil {
+		if f.writer != nil {
+			err = f.writer.Put(o.Digest, data)
+		} else {
+			err = t.Cache.PutBytesAs(o.Digest, data)
+		}
+		if err != nil {
 			return n, err
 		}
 		n++
