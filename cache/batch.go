@@ -44,7 +44,12 @@ type batchDir struct {
 	err    error
 }
 
-func (s *Store) batch(h *Hash) *batch { return &batch{s: s, h: h} }
+func (s *Store) batch(h *Hash) *batch {
+	if h == BLAKE3 {
+		_, _ = s.packs.refresh() // what is not seen is stored once more
+	}
+	return &batch{s: s, h: h}
+}
 
 // final is where the objects of a first byte belong.
 func (b *batch) final(first byte) string {
@@ -82,6 +87,9 @@ func (b *batch) place(first byte) (*batchDir, error) {
 
 // put stores data, which has digest d.
 func (b *batch) put(d Digest, data []byte) error {
+	if _, ok := b.s.packs.find(&d); ok {
+		return nil
+	}
 	p, err := b.place(d.sum[0])
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func TestSaveAndCheckoutDirectory(t *testing.T) {
 		b.noTemp()
 		b.verified()
 		err := b.store.Walk(context.Background(), func(d cache.Digest, _ int64, _ time.Time) error {
-			info, err := os.Stat(b.store.Path(d))
+			info, err := os.Stat(b.object(d))
 			if err == nil && info.Mode().Perm() != 0o444 {
 				b.Errorf("object %s has mode %v", d, info.Mode())
 			}

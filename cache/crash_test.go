@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,10 @@ import (
 	"github.com/flowrepro/flow/cache"
 )
 
-const crashEnv = "FLOW_CACHE_CRASH_DIR"
+const (
+	crashEnv     = "FLOW_CACHE_CRASH_DIR"
+	crashPackEnv = "FLOW_CACHE_CRASH_PACKS"
+)
 
 // crashFiles is the content of version v of the directory. Half of the files
 // differ between versions, and each version has some of its own.
@@ -40,7 +44,7 @@ func crashVictim(dir string) error {
 	ctx := context.Background()
 	out := filepath.Join(dir, "ws", "out")
 	memo := cache.OpenMemo(filepath.Join(dir, "memo"), nil)
-	s, err := cache.Open(cache.Options{Dir: filepath.Join(dir, "cache"), Hash: cache.BLAKE3, Memo: memo})
+	s, err := cache.Open(cache.Options{Dir: filepath.Join(dir, "cache"), Hash: cache.BLAKE3, Memo: memo, PackFrom: crashPackFrom()})
 	if err != nil {
 		return err
 	}
@@ -66,6 +70,17 @@ func crashVictim(dir string) error {
 		if err := memo.Save(); err != nil {
 			return err
 		}
+		m, err := s.Manifest(versions[1].Digest)
+		if err != nil {
+			return err
+		}
+		going := []cache.Digest{versions[1].Digest}
+		for _, x := range m.Members[:len(m.Members)/2] {
+			going = append(going, x.Digest)
+		}
+		if err := s.Remove(ctx, going...); err != nil {
+			return err
+		}
 		if err := os.RemoveAll(out); err != nil {
 			return err
 		}
@@ -81,6 +96,18 @@ func TestKill(t *testing.T) {
 	if dir := os.Getenv(crashEnv); dir != "" {
 		t.Fatal(crashVictim(dir))
 	}
+	for name, from := range map[string]string{"files": "-1", "packs": "1"} {
+		t.Run(name, func(t *testing.T) { killRounds(t, from) })
+	}
+}
+
+// crashPackFrom is the Options.PackFrom of the victim.
+func crashPackFrom() int {
+	n, _ := strconv.Atoi(os.Getenv(crashPackEnv))
+	return n
+}
+
+func killRounds(t *testing.T, packFrom string) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +120,7 @@ func TestKill(t *testing.T) {
 	}
 	for round := range 8 {
 		cmd := exec.Command(self, "-test.run=^TestKill$")
-		cmd.Env = append(os.Environ(), crashEnv+"="+b.dir)
+		cmd.Env = append(os.Environ(), crashEnv+"="+b.dir, crashPackEnv+"="+packFrom)
 		var output strings.Builder
 		cmd.Stdout, cmd.Stderr = &output, &output
 		if err := cmd.Start(); err != nil {

@@ -24,9 +24,15 @@ type bench struct {
 
 func newBench(t *testing.T, h *cache.Hash, links ...cache.LinkType) *bench {
 	t.Helper()
+	return newPackBench(t, h, 0, links...)
+}
+
+// newPackBench is newBench with packs from so many files on.
+func newPackBench(t *testing.T, h *cache.Hash, from int, links ...cache.LinkType) *bench {
+	t.Helper()
 	dir := t.TempDir()
 	memo := cache.OpenMemo(filepath.Join(dir, "state", "memo"), nil)
-	s, err := cache.Open(cache.Options{Dir: filepath.Join(dir, "cache"), Hash: h, Links: links, Workers: 3, Memo: memo})
+	s, err := cache.Open(cache.Options{Dir: filepath.Join(dir, "cache"), Hash: h, Links: links, Workers: 3, Memo: memo, PackFrom: from})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,6 +177,10 @@ func (b *bench) verified() {
 func (b *bench) damage(d cache.Digest) {
 	b.Helper()
 	p := b.store.Path(d)
+	at := int64(-1)
+	if body, o, ok := b.packed(d); ok {
+		p, at = body, o.Offset+o.Length/2
+	}
 	info, err := os.Stat(p)
 	if err != nil {
 		b.Fatal(err)
@@ -179,7 +189,10 @@ func (b *bench) damage(d cache.Digest) {
 	if err != nil || len(data) == 0 {
 		b.Fatalf("object to damage: %v, %d bytes", err, len(data))
 	}
-	data[len(data)/2] ^= 4
+	if at < 0 {
+		at = int64(len(data) / 2)
+	}
+	data[at] ^= 4
 	_ = os.Chmod(p, 0o644)
 	if err := os.WriteFile(p, data, 0o644); err != nil {
 		b.Fatal(err)
@@ -187,6 +200,44 @@ func (b *bench) damage(d cache.Digest) {
 	if err := os.Chmod(p, info.Mode()); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// packNames are the names of the packs there are.
+func (b *bench) packNames() []string {
+	b.Helper()
+	files, err := filepath.Glob(filepath.Join(b.store.Dir(), "packs", "blake3", "*.index"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return files
+}
+
+// packed finds an object in the files of packs.
+func (b *bench) packed(d cache.Digest) (body string, o cache.Packed, ok bool) {
+	b.Helper()
+	for _, file := range b.packNames() {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		x, err := cache.ParsePackIndex(data)
+		if err != nil {
+			continue
+		}
+		for _, o := range x.Find(map[cache.Digest]struct{}{d: {}}) {
+			return strings.TrimSuffix(file, ".index") + ".pack", o, true
+		}
+	}
+	return "", o, false
+}
+
+// object is the file that has the object d: its own, or a pack.
+func (b *bench) object(d cache.Digest) string {
+	b.Helper()
+	if body, _, ok := b.packed(d); ok {
+		return body
+	}
+	return b.store.Path(d)
 }
 
 var algorithms = []*cache.Hash{cache.BLAKE3, cache.MD5, cache.MD5Text}
@@ -197,4 +248,5 @@ func contract(t *testing.T, links []cache.LinkType, fn func(b *bench)) {
 	for _, h := range algorithms {
 		t.Run(h.Name, func(t *testing.T) { fn(newBench(t, h, links...)) })
 	}
+	t.Run("packs", func(t *testing.T) { fn(newPackBench(t, cache.BLAKE3, 1, links...)) })
 }

@@ -72,7 +72,11 @@ func (s *Store) removePacked(ctx context.Context, doomed map[Digest]struct{}) er
 		return err
 	}
 	r := rewrite{s: s, drop: doomed}
-	return r.run(ctx, change)
+	err := r.run(ctx, change)
+	for _, d := range r.bad {
+		s.moved.Delete(d) // nobody asks where it is
+	}
+	return err
 }
 
 // rewrite writes packs anew.
@@ -311,6 +315,7 @@ func (v *verifier) pack(ctx context.Context, scratches []scratch, p *pack) error
 	r := rewrite{s: v.s, corrupt: bad}
 	err = r.run(ctx, []*pack{p})
 	for d := range bad {
+		v.s.moved.Delete(d) // it is told here
 		if err != nil {
 			v.unreadable(d, err)
 		}

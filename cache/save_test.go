@@ -96,7 +96,7 @@ func TestLinks(t *testing.T) {
 					}
 					_, m := b.scan("d")
 					x, _ := m.Lookup("a")
-					object, err := os.Stat(b.store.Path(x.Digest))
+					object, err := os.Stat(b.object(x.Digest))
 					if err != nil {
 						b.Fatal(err)
 					}
