@@ -13,6 +13,8 @@
 // value, never a branch through the code.
 //
 //	<dir>/files/<hash>/xx/rest[.dir]   objects (DVC 2.x: <dir>/xx/rest[.dir])
+//	<dir>/packs/blake3/<name>.pack     small objects, many in one file, and
+//	<dir>/packs/blake3/<name>.index    where in it each is
 //	<dir>/actions/xx/<key>.json        records
 //	<dir>/quarantine/<hash>/…          objects that were found to be corrupted
 //
@@ -24,10 +26,22 @@
 // are made in Options.Temp, or beside the output, and renamed. Temporary names
 // begin with [TempPrefix]; what is left of them is swept when it is an hour old.
 //
-// Nothing is synced to disk. After a power failure an object may be torn, but
+// Where files are copied into the workspace, many small ones that come at once
+// are stored together, in a pack: making, opening and closing a file for each
+// would cost more than all the rest. What a pack holds exists from when its index
+// has its name, and a manifest is stored after that. Packs never change. Removing
+// some of what is in one, or moving what is corrupted to quarantine, writes the
+// rest anew and then removes the pack, its index first. Readers look again when a
+// pack has gone. Where a file of its own is needed, to be linked to, one is made
+// of what is in the pack, and the object is there twice.
+//
+// Nothing is synced to disk, but packs that are written anew, whose content may
+// have been safe for long. After a power failure an object may be torn, but
 // its name tells what it should be; torn memos and records do not pass their
 // own check. All of them can be made again, and the loss is noticed: an object
-// that is empty, or not of the size its entry tells, is read before it is used.
+// that is empty, or not of the size its entry tells, is read before it is used,
+// and nothing is in a pack that has not the size its index tells, or the index
+// not the digest that is its name.
 // Lock files, whose loss could not be noticed, are synced where they are
 // written.
 //
