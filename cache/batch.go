@@ -46,7 +46,7 @@ type batchDir struct {
 
 func (s *Store) batch(h *Hash) *batch {
 	if h == BLAKE3 {
-		_, _ = s.packs.refresh() // what is not seen is stored once more
+		_ = s.packs.refresh() // what is not seen is stored once more
 	}
 	return &batch{s: s, h: h}
 }

@@ -64,7 +64,7 @@ func (s *Store) open(d Digest) (*Object, error) {
 	}
 	if errors.Is(err, errPackGone) {
 		s.packs.lose(at.p)
-		if _, rerr := s.packs.refresh(); rerr != nil {
+		if rerr := s.packs.refresh(); rerr != nil {
 			return nil, rerr
 		}
 	}

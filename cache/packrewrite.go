@@ -24,7 +24,7 @@ func (p *pack) small() bool { return p.size < packSmallBytes && p.n < packSmallO
 
 // walkPacks calls fn for every object in packs, pack by pack as they lie.
 func (s *Store) walkPacks(ctx context.Context, fn func(Digest, int64, time.Time) error) error {
-	if _, err := s.packs.refresh(); err != nil {
+	if err := s.packs.refresh(); err != nil {
 		return fmt.Errorf("list packs: %w", err)
 	}
 	for _, p := range s.packs.all() {
@@ -45,7 +45,7 @@ func (s *Store) walkPacks(ctx context.Context, fn func(Digest, int64, time.Time)
 func (s *Store) removePacked(ctx context.Context, doomed map[Digest]struct{}) error {
 	s.rewriting.Lock()
 	defer s.rewriting.Unlock()
-	if _, err := s.packs.refresh(); err != nil {
+	if err := s.packs.refresh(); err != nil {
 		return fmt.Errorf("list packs: %w", err)
 	}
 	var gone, change, small []*pack
@@ -250,7 +250,7 @@ func (s *Store) quarantinePacked(d Digest) (path string, done bool) {
 
 // verifyPacks reads every object in packs.
 func (v *verifier) verifyPacks(ctx context.Context) error {
-	if _, err := v.s.packs.refresh(); err != nil {
+	if err := v.s.packs.refresh(); err != nil {
 		return fmt.Errorf("list packs: %w", err)
 	}
 	scratches := make([]scratch, workerCount(v.s.workers))

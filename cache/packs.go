@@ -252,29 +252,29 @@ func (ps *packs) lose(p *pack) {
 // be sure to have another time.
 const packRacy = 100 * time.Millisecond
 
-// refresh makes known what packs there are now. It reports whether it has
-// looked, which it does not where the directory is as it was.
-func (ps *packs) refresh() (looked bool, err error) {
+// refresh makes known what packs there are now. It does not look where the
+// directory is as it was.
+func (ps *packs) refresh() error {
 	ps.loading.Lock()
 	defer ps.loading.Unlock()
 	st, err := statPath(ps.dir, true)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
+		return err
 	}
 	known := ps.known()
 	if known && !ps.stale && st.key == ps.stamp {
-		return false, nil
+		return nil
 	}
 	began := time.Now()
 	if err := ps.load(); err != nil {
-		return false, err
+		return err
 	}
 	ps.mu.Lock()
 	ps.loaded = true
 	ps.mu.Unlock()
 	ps.stamp = st.key
 	ps.stale = began.UnixNano()-max(st.key.MTime, st.key.CTime) < int64(packRacy)
-	return true, nil
+	return nil
 }
 
 // load reads the directory, and the indexes that are not known yet.
@@ -469,7 +469,7 @@ func (s *Store) readPacked(d Digest, space func(n int) []byte) (data []byte, ok 
 			return nil, false, fmt.Errorf("object %s: %w", d, err)
 		}
 		s.packs.lose(at.p)
-		if _, err := s.packs.refresh(); err != nil {
+		if err := s.packs.refresh(); err != nil {
 			return nil, false, fmt.Errorf("object %s: %w", d, err)
 		}
 	}
@@ -488,11 +488,10 @@ func (s *Store) locate(d Digest) (at place, st fileStat, err error) {
 	if !packable(d) || !errors.Is(err, fs.ErrNotExist) {
 		return place{}, st, err
 	}
-	if looked, rerr := s.packs.refresh(); rerr != nil {
+	if rerr := s.packs.refresh(); rerr != nil {
 		return place{}, st, rerr
-	} else if !looked {
-		return place{}, st, err
 	}
+	// Also where it has not looked: another goroutine may have, meanwhile.
 	if at, ok := s.packs.find(&d); ok {
 		return at, st, nil
 	}

@@ -491,6 +491,29 @@ func TestPacksAtOnce(t *testing.T) {
 	}
 }
 
+// Of those who ask at the same time one looks for packs, and all get the answer.
+func TestPacksAskedForAtOnce(t *testing.T) {
+	b := newPackBench(t, cache.BLAKE3, 1)
+	b.fill("d", "x", 16)
+	_, m := b.add("d")
+	time.Sleep(150 * time.Millisecond) // the directory is not looked at twice then
+	for range 50 {
+		other := b.again(1)
+		var wg sync.WaitGroup
+		begin := make(chan struct{})
+		for _, x := range m.Members {
+			wg.Go(func() {
+				<-begin
+				if !other.store.Has(x.Digest) {
+					t.Errorf("%s is not found", x.Path)
+				}
+			})
+		}
+		close(begin)
+		wg.Wait()
+	}
+}
+
 func TestPackWriter(t *testing.T) {
 	b := newPackBench(t, cache.BLAKE3, 5)
 	if w, err := b.store.PackWriter(cache.BLAKE3, 4); w != nil || err != nil {

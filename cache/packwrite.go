@@ -83,13 +83,12 @@ type packer struct {
 	// synced to disk, since what they replace is lost then.
 	old time.Time
 
-	mu     sync.Mutex
-	seen   map[Digest]struct{}
-	cur    *packBody
-	closed []*packBody // full, to be published by who filled them
-	made   []*pack
-	free   [][]byte
-	err    error
+	mu   sync.Mutex
+	seen map[Digest]struct{}
+	cur  *packBody
+	made []*pack
+	free [][]byte
+	err  error
 }
 
 // packBody is a pack in the making.
@@ -105,7 +104,7 @@ type packBody struct {
 
 // packer returns a packer for some n objects.
 func (s *Store) packer(n int) (*packer, error) {
-	if _, err := s.packs.refresh(); err != nil {
+	if err := s.packs.refresh(); err != nil {
 		return nil, fmt.Errorf("list packs: %w", err)
 	}
 	return &packer{

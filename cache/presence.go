@@ -72,7 +72,7 @@ func (s *Store) present(ctx context.Context, ds []Digest) ([]bool, error) {
 	if len(ds) < packedFirst || !slices.ContainsFunc(ds, packable) {
 		return s.presentAlone(ctx, ds)
 	}
-	if _, err := s.packs.refresh(); err != nil {
+	if err := s.packs.refresh(); err != nil {
 		return nil, fmt.Errorf("list packs: %w", err)
 	}
 	there := make([]bool, len(ds))
