@@ -173,7 +173,7 @@ func TestHoldsTree(t *testing.T) {
 			b.reopen()
 			holds("remembered", true)
 			lost := m.Members[17].Digest
-			if err := s.Remove(lost); err != nil {
+			if err := s.Remove(ctx, lost); err != nil {
 				t.Fatal(err)
 			}
 			holds("without an object", false)
@@ -181,7 +181,7 @@ func TestHoldsTree(t *testing.T) {
 				t.Fatal(err)
 			}
 			holds("stored again", true)
-			if err := s.Remove(e.Digest); err != nil {
+			if err := s.Remove(ctx, e.Digest); err != nil {
 				t.Fatal(err)
 			}
 			holds("without the directory's object", false)

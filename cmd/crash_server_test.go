@@ -69,9 +69,14 @@ func TestKilledServerTransfers(t *testing.T) {
 			k.setup(c.large)
 			pushTook := k.reference("push")
 			pullTook := k.reference("pull")
-			for n := range c.share {
-				// The moments are spread over the whole duration.
-				moment := (float64(n) + random.Float64()) / float64(c.share)
+			mine := 0
+			for n := 0; n < c.share || mine == 0 && n < c.share+6; n++ {
+				// The moments are spread over the whole duration; they come sooner when
+				// all were too late, since what the duration was taken of was slower.
+				moment := (float64(n%c.share) + random.Float64()) / float64(c.share)
+				if late := n - c.share; late >= 0 {
+					moment /= float64(2 * (late + 1))
+				}
 				var done bool
 				if n%2 == 0 {
 					done = k.push(time.Duration(moment * float64(pushTook)))
@@ -79,6 +84,7 @@ func TestKilledServerTransfers(t *testing.T) {
 					done = k.pull(time.Duration(moment * float64(pullTook)))
 				}
 				if done {
+					mine++
 					killed.Add(1)
 				}
 			}
