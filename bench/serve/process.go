@@ -62,7 +62,7 @@ func startServer(ctx context.Context, path string, env []string, args ...string)
 	p := &process{addr: "http://" + addr, cmd: exec.Command(args[0], args[1:]...)}
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr = &p.stderr
-	if err := p.cmd.Start(); err != nil {
+	if err := startApart(p.cmd); err != nil {
 		return nil, err
 	}
 	for end := time.Now().Add(90 * time.Second); ; time.Sleep(50 * time.Millisecond) {
