@@ -186,7 +186,7 @@ func (b *bench) measure(name, what string, p *process, j job, rate float64) floa
 			break
 		}
 	}
-	tried := len(all)
+	tried, clean := len(all), len(half)
 	if len(half) == 0 {
 		half = all
 	}
@@ -199,7 +199,7 @@ func (b *bench) measure(name, what string, p *process, j job, rate float64) floa
 	b.table.AppendRow(table.Row{
 		name, what, fmt.Sprintf("%.0f", full.rate), fmt.Sprintf("%d µs", full.cpu.Microseconds()), measure.Duration(full.p50), measure.Duration(full.p99),
 		fmt.Sprintf("%.0f", median.rate), fmt.Sprintf("%d µs", median.cpu.Microseconds()), measure.Duration(median.p50),
-		fmt.Sprintf("%s (%s to %s; %d of %d)", measure.Duration(median.p99), measure.Duration(half[0].p99), measure.Duration(half[len(half)-1].p99), len(half), tried),
+		fmt.Sprintf("%s (%s to %s; %d of %d)", measure.Duration(median.p99), measure.Duration(half[0].p99), measure.Duration(half[len(half)-1].p99), clean, tried),
 		fmt.Sprintf("%.2f%%", 100*float64(slow)/float64(max(requests, 1))), fmt.Sprintf("%.1f%%", 100*kept/float64(tried)), failed, measure.Bytes(p.memory()),
 	})
 	return full.rate
