@@ -88,7 +88,7 @@ func killCases() []killCase {
 // transferKillCases are those with a remote, a directory of the project.
 func transferKillCases() []killCase {
 	const (
-		makeData = `mkdir -p data/sub && i=0 && while [ $i -lt 50 ]; do echo $i > data/$i; echo x$i > data/sub/$i; i=$((i+1)); done
+		makeData = `mkdir -p data/sub && i=0 && while [ $i -lt 150 ]; do echo $i > data/$i; echo x$i > data/sub/$i; i=$((i+1)); done
 			head -c 6000000 /dev/zero > data/big`
 		empty = `rm -rf .flow/cache .dvc/cache data many [abc].txt upper.txt`
 	)
