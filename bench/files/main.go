@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 
 	"github.com/flowrepro/flow/bench/measure"
 )
@@ -17,12 +18,22 @@ func main() {
 	large := flag.Int64("large", 4<<30, "bytes of the large file")
 	runs := flag.Int("runs", 3, "runs of each command")
 	peers := flag.Bool("peers", true, "measure DVC and xvc too (minutes)")
+	alone := flag.String("create", "", "only make the small files, below this `directory`")
 	flag.Parse()
+	if *alone != "" {
+		if err := create(*alone, *count, smallSize); err != nil {
+			fmt.Fprintln(os.Stderr, "files:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(*count, *large, *runs, *peers); err != nil {
 		fmt.Fprintln(os.Stderr, "files:", err)
 		os.Exit(1)
 	}
 }
+
+const smallSize = 1 << 10
 
 // bench holds what the measurements share.
 type bench struct {
@@ -139,10 +150,20 @@ func (b *bench) reset(t tool, fill func(dir string) error) error {
 
 func (b *bench) many(count int) error {
 	tools := b.tools("many")
-	fill := func(dir string) error { return measure.SmallFiles(filepath.Join(dir, "data"), count, 1024) }
+	fill := func(dir string) error { return measure.SmallFiles(filepath.Join(dir, "data"), count, smallSize) }
 	b.compare(fmt.Sprintf("add %d files of 1 KB", count), tools, 0, []string{"add", "-q", "data"}, func(t tool) error { return b.reset(t, fill) })
 	b.compare("status, nothing changed", tools, 1, []string{"status", "-q"}, nil)
-	b.compare("checkout into an empty workspace", tools, 0, []string{"checkout", "-q"}, func(t tool) error {
+	// Beside them, what making the files costs by itself.
+	all := tools
+	if self, err := os.Executable(); err == nil {
+		dir := filepath.Join(b.tmp, "many", "alone")
+		all = append(all, tool{name: "making the files alone", exe: self, dir: dir,
+			verbs: map[string][]string{"checkout": {"-files", strconv.Itoa(count), "-create", filepath.Join(dir, "data")}}})
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return err
+		}
+	}
+	b.compare("checkout into an empty workspace", all, 0, []string{"checkout", "-q"}, func(t tool) error {
 		return b.trash.Throw(filepath.Join(t.dir, "data"))
 	})
 	b.compare("checkout, nothing to do", tools, 1, []string{"checkout", "-q"}, nil)
