@@ -87,8 +87,10 @@ func (b *batch) place(first byte) (*batchDir, error) {
 
 // put stores data, which has digest d.
 func (b *batch) put(d Digest, data []byte) error {
-	if _, ok := b.s.packs.find(&d); ok {
-		return nil
+	if _, packed := b.s.packs.find(&d); packed {
+		if state, err := b.s.check(d, int64(len(data))); err != nil || state == present {
+			return err
+		}
 	}
 	p, err := b.place(d.sum[0])
 	if err != nil {

@@ -18,6 +18,10 @@ const (
 	packHeader = len(packMagic) + 8 + 8 // number of objects, size of the pack
 	packEntry  = 32 + 8 + 4             // digest, offset, length
 
+	// PackSuffix and PackIndexSuffix follow a pack's name in those of its two files.
+	PackSuffix      = ".pack"
+	PackIndexSuffix = ".index"
+
 	// PackedLimit is what an object in a pack is smaller than, in bytes.
 	PackedLimit = 512 << 10
 	// PackObjects is how many objects a pack holds at most.
@@ -81,6 +85,13 @@ func packEntryAt(index []byte, i int) (sum []byte, offset, length int64) {
 	return e[:32], int64(binary.LittleEndian.Uint64(e[32:])), int64(binary.LittleEndian.Uint32(e[40:]))
 }
 
+// packLengthBits are what lengths below PackedLimit have.
+const packLengthBits = 20
+
+// packPlace orders objects as they lie: by offset, and of those that begin at the
+// same the empty ones first.
+func packPlace(offset, length uint64) uint64 { return offset<<packLengthBits | length }
+
 // checkPackIndex returns how many objects an index tells of and the size of its
 // pack. Nothing of it is believed: what it says must hold together.
 func checkPackIndex(data []byte) (n int, size int64, err error) {
@@ -96,8 +107,6 @@ func checkPackIndex(data []byte) (n int, size int64, err error) {
 	if bytesOf > PackBytes {
 		return 0, 0, fmt.Errorf("index of a pack: a pack of %d bytes", bytesOf)
 	}
-	// By offset, and of those that begin at the same the empty ones first.
-	const lengthBits = 20
 	places := make([]uint64, count)
 	for i := range places {
 		e := rest[i*packEntry : (i+1)*packEntry]
@@ -108,15 +117,15 @@ func checkPackIndex(data []byte) (n int, size int64, err error) {
 		if length >= PackedLimit || offset > bytesOf || length > bytesOf-offset {
 			return 0, 0, errors.New("index of a pack: an object is not inside, or too large")
 		}
-		places[i] = offset<<lengthBits | length
+		places[i] = packPlace(offset, length)
 	}
 	slices.Sort(places)
 	at := uint64(0)
 	for _, p := range places {
-		if p>>lengthBits != at {
+		if p>>packLengthBits != at {
 			return 0, 0, errors.New("index of a pack: objects overlap, or something is between them")
 		}
-		at += p & (1<<lengthBits - 1)
+		at += p & (1<<packLengthBits - 1)
 	}
 	if at != bytesOf {
 		return 0, 0, errors.New("index of a pack: the objects are not all of the pack")

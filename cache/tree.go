@@ -197,7 +197,7 @@ func (s *Store) mark(h *Hash) mark {
 		buf = st.key.append(append(buf, 1))
 		return true
 	}
-	if !look(nil, root) || !look(nil, filepath.Join(s.dir, "packs", h.Name)) {
+	if !look(nil, root) || !look(nil, s.packs.dir) {
 		return mark{}
 	}
 	for i := range spread {

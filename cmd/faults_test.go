@@ -510,13 +510,24 @@ func TestReadOnlyCache(t *testing.T) {
 		f.flow(0, "config", "cache.dir", f.path("cache"))
 		f.write("dvc.yaml", "stages:\n  a: {cmd: cp in.txt out, deps: [in.txt], outs: [out]}\n")
 		f.flow(0, "repro")
+		for i := range 300 { // so many that they are packed
+			f.write(fmt.Sprintf("data/%d", i), fmt.Sprintf("text %d\n", i))
+		}
+		f.flow(0, "add", "data")
 		f.mount("cache", "remount,ro")
 		defer f.mount("cache", "remount,rw")
 		if err := os.Remove(f.path("out")); err != nil {
 			f.Fatal(err)
 		}
+		if err := os.RemoveAll(f.path("data")); err != nil {
+			f.Fatal(err)
+		}
 		f.flow(0, "checkout")
 		f.flow(0, "repro")
+		if got := f.read("data/299"); got != "text 299\n" {
+			f.Errorf("data/299 is %q", got)
+		}
+		f.flow(0, "cache", "verify")
 		before := f.read("dvc.lock")
 		f.write("in.txt", "other\n")
 		f.says(f.flow(255, "repro"), "read-only file system")

@@ -32,14 +32,10 @@ type Packs struct {
 	told sync.Once
 }
 
-const (
-	packsPrefix     = "packs/blake3/"
-	packSuffix      = ".pack"
-	packIndexSuffix = ".index"
-)
+const packsPrefix = "packs/blake3/"
 
-func packBodyName(name string) string  { return packsPrefix + name + packSuffix }
-func packIndexName(name string) string { return packsPrefix + name + packIndexSuffix }
+func packBodyName(name string) string  { return packsPrefix + name + cache.PackSuffix }
+func packIndexName(name string) string { return packsPrefix + name + cache.PackIndexSuffix }
 
 // packsMost is how many packs a remote may list.
 const packsMost = 1 << 20
@@ -74,8 +70,8 @@ func (t *Transfer) listPacks(ctx context.Context) ([]storedPack, error) {
 		if err != nil {
 			return nil, err
 		}
-		name, isIndex := strings.CutSuffix(strings.TrimPrefix(info.Name, packsPrefix), packIndexSuffix)
-		name, isPack := strings.CutSuffix(name, packSuffix)
+		name, isIndex := strings.CutSuffix(strings.TrimPrefix(info.Name, packsPrefix), cache.PackIndexSuffix)
+		name, isPack := strings.CutSuffix(name, cache.PackSuffix)
 		if isIndex == isPack || !isKey(name) {
 			continue // nothing of ours
 		}
@@ -176,7 +172,7 @@ func (t *Transfer) keptIndex(name string) []byte {
 	if t.Packs.Dir == "" {
 		return nil
 	}
-	data, err := os.ReadFile(filepath.Join(t.Packs.Dir, name+packIndexSuffix))
+	data, err := os.ReadFile(filepath.Join(t.Packs.Dir, name+cache.PackIndexSuffix))
 	if err != nil {
 		return nil
 	}
@@ -188,12 +184,12 @@ func (t *Transfer) keepIndex(name string, data []byte) {
 	if t.Packs.Dir == "" || os.MkdirAll(t.Packs.Dir, 0o777) != nil {
 		return
 	}
-	_ = atomicfile.Write(filepath.Join(t.Packs.Dir, name+packIndexSuffix), data, atomicfile.Options{})
+	_ = atomicfile.Write(filepath.Join(t.Packs.Dir, name+cache.PackIndexSuffix), data, atomicfile.Options{})
 }
 
 func (t *Transfer) dropIndex(name string) {
 	if t.Packs.Dir != "" {
-		_ = os.Remove(filepath.Join(t.Packs.Dir, name+packIndexSuffix)) // it is of no use, and does no harm
+		_ = os.Remove(filepath.Join(t.Packs.Dir, name+cache.PackIndexSuffix)) // it is of no use, and does no harm
 	}
 }
 

@@ -77,8 +77,8 @@ func run() error {
 		return err
 	}
 	defer b.server.stop()
-	fmt.Printf("%s\n\nversitygw %s posix %s, %s; its objects are %s. Between runs the disk is written back.\n\n",
-		measure.Machine(), strings.Join(gatewayFlags, " "), strings.Join(posixFlags, " "), strings.Join(gatewayEnv, " "), where)
+	fmt.Printf("%s\n\nversitygw %s posix %s; its objects are %s. Between runs the disk is written back.\n\n",
+		measure.Machine(), strings.Join(gatewayFlags, " "), strings.Join(posixFlags, " "), where)
 	if *files > 0 {
 		what := fmt.Sprintf("%d files of %d bytes", *files, *size)
 		err := b.compare("many", what, func(dir string) error { return measure.SmallFiles(dir, *files, *size) })

@@ -36,12 +36,11 @@ const (
 )
 
 // The server is the same for all programs: one process that nobody shares the
-// storage with needs no lock files, with one user there are no access control
-// lists, and a larger heap spares the collector.
+// storage with needs no lock files, and with one user there are no access control
+// lists.
 var (
 	gatewayFlags = []string{"--quiet", "--keep-alive", "--disable-acl"}
 	posixFlags   = []string{"--disable-object-lock-file"}
-	gatewayEnv   = []string{"GOGC=400"}
 )
 
 // memoryDir is a directory in memory, "" where there is none.
@@ -93,7 +92,7 @@ func tryServer(binary, dir string, posix ...string) (*server, error) {
 	_ = l.Close() // only its number was of interest
 	s.endpoint = "http://" + address
 	s.cmd = exec.Command(binary, slices.Concat([]string{"--port", address}, gatewayFlags, []string{"posix"}, posixFlags, posix)...)
-	s.cmd.Env = append(append(os.Environ(), gatewayEnv...), "ROOT_ACCESS_KEY="+accessKey, "ROOT_SECRET_KEY="+secretKey)
+	s.cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+accessKey, "ROOT_SECRET_KEY="+secretKey)
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	if err := s.cmd.Start(); err != nil {
 		return nil, err

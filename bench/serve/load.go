@@ -2,9 +2,7 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,7 +10,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,8 +42,7 @@ const slowest = 5 * time.Millisecond
 // the answer before it is there or, with a rate above 0, that many a second of
 // all connections, late ones counted from when they were due.
 //
-// It collects no garbage meanwhile, and leaves next to none: a collection here
-// takes both processors of a small machine from the server.
+// It collects no garbage meanwhile, which would count as waiting for the server.
 func load(ctx context.Context, j job, connections int, rate float64, during time.Duration, cpu func() time.Duration) result {
 	var (
 		mu     sync.Mutex
@@ -98,9 +94,8 @@ func load(ctx context.Context, j job, connections int, rate float64, during time
 	return r
 }
 
-// connection sends requests that are ready as bytes and reads of the answers only
-// what it needs: the load takes as little as it can of the processors that it
-// shares with the server.
+// connection sends requests that are ready as bytes, which costs a fifth of what
+// net/http's client does.
 type connection struct {
 	job   *job
 	until time.Time // when the load gives up
@@ -135,62 +130,21 @@ func (c *connection) send(i int) (err error) {
 	if _, err := c.conn.Write(c.job.requests[i%len(c.job.requests)]); err != nil {
 		return err
 	}
-	status, size, last, err := c.head()
+	a, err := http.ReadResponse(c.in, nil)
 	if err != nil {
 		return err
 	}
-	switch {
-	case size >= 0:
-		_, err = c.in.Discard(size)
-	case last:
-		_, err = io.Copy(io.Discard, c.in)
-	default:
-		err = errors.New("an answer without a length")
-	}
-	if err != nil {
+	defer a.Body.Close() //nolint:errcheck // the connection is what is kept
+	if _, err := io.Copy(io.Discard, a.Body); err != nil {
 		return err
 	}
-	if status != http.StatusOK {
-		return fmt.Errorf("status %d", status)
+	if a.StatusCode != http.StatusOK {
+		return fmt.Errorf("status %d", a.StatusCode)
 	}
-	if last {
+	if a.Close {
 		c.close()
 	}
 	return nil
-}
-
-// head reads the head of an answer: its status, the length of its body, -1 if it
-// has none, and whether the server ends the connection after it.
-func (c *connection) head() (status, size int, last bool, err error) {
-	size = -1
-	for {
-		line, err := c.in.ReadSlice('\n')
-		if err != nil {
-			return 0, 0, false, err
-		}
-		line = bytes.TrimRight(line, "\r\n")
-		if status == 0 {
-			_, rest, _ := bytes.Cut(line, []byte(" "))
-			if status, err = strconv.Atoi(string(rest[:min(3, len(rest))])); err != nil {
-				return 0, 0, false, fmt.Errorf("status line %q", line)
-			}
-			last = bytes.HasPrefix(line, []byte("HTTP/1.0"))
-			continue
-		}
-		if len(line) == 0 {
-			return status, size, last, nil
-		}
-		name, value, _ := bytes.Cut(line, []byte(":"))
-		value = bytes.TrimSpace(value)
-		switch {
-		case bytes.EqualFold(name, []byte("Content-Length")):
-			if size, err = strconv.Atoi(string(value)); err != nil || size < 0 {
-				return 0, 0, false, fmt.Errorf("content length %q", value)
-			}
-		case bytes.EqualFold(name, []byte("Connection")):
-			last = bytes.EqualFold(value, []byte("close"))
-		}
-	}
 }
 
 // address makes the requests for a server.
