@@ -1,12 +1,16 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"sort"
+	"strings"
+	"sync"
 
 	"github.com/flowrepro/flow/cache"
 	"github.com/flowrepro/flow/engine"
@@ -63,76 +67,119 @@ func (a *app) compareCloud(ctx context.Context, s *session, o *openRemote, outs 
 	p := a.progress("Comparing", "")
 	defer p.close()
 	t := o.transfer(s, p.add)
-	paths := map[cache.Digest][]string{}
-	var order []cache.Digest
-	add := func(d cache.Digest, name string) {
-		if paths[d] == nil {
-			order = append(order, d)
-		}
-		paths[d] = append(paths[d], name)
-	}
-	dirs := map[cache.Digest]bool{}
-	for _, r := range outs {
-		if r.Entry.Digest.IsDir() {
-			dirs[r.Entry.Digest] = true
-		}
-	}
-	if err := t.Close(ctx, dirs); err != nil && !errors.Is(err, remote.ErrNotFound) {
+	c, err := compared(ctx, s.store, t, outs)
+	if err != nil {
 		return err
 	}
-	for _, r := range outs {
-		add(r.Entry.Digest, r.Path)
-		if !r.Entry.Digest.IsDir() {
-			continue
-		}
-		m, err := s.store.Manifest(r.Entry.Digest)
-		if errors.Is(err, cache.ErrNotFound) {
-			continue // it is missing itself
-		}
-		if err != nil {
-			return err
-		}
-		for i := range m.Members {
-			b := &m.Members[i]
-			if r.Within == "" || b.Path == r.Within || len(b.Path) > len(r.Within) && b.Path[:len(r.Within)+1] == r.Within+"/" {
-				add(b.Digest, path.Join(r.Path, b.Path))
-			}
-		}
-	}
+	order := c.digests()
+	var (
+		wg   sync.WaitGroup
+		lost []cache.Digest
+		left error
+	)
+	wg.Go(func() { lost, left = s.store.Missing(ctx, plainDigests(order)...) })
 	there, err := t.Present(ctx, order)
-	if err != nil {
+	wg.Wait()
+	if err = cmp.Or(err, left); err != nil {
 		return err
 	}
-	lost, err := s.store.Missing(ctx, plainDigests(order)...)
-	if err != nil {
-		return err
-	}
-	absent := map[cache.Digest]bool{}
+	absent := make(map[cache.Digest]bool, len(lost))
 	for _, d := range lost {
 		absent[d] = true
 	}
+	words := map[cache.Digest]string{}
 	for _, d := range order {
-		_, remotely := there[d]
+		_, theirs := there[d]
 		here := !absent[d]
 		if d.IsDir() {
 			here = s.store.Has(d)
 		}
-		word := ""
 		switch {
-		case here && !remotely:
-			word = "new"
-		case !here && remotely:
-			word = "deleted"
+		case here && !theirs:
+			words[d] = "new"
+		case !here && theirs:
+			words[d] = "deleted"
 		case !here:
-			word = "missing"
+			words[d] = "missing"
 		}
-		for _, name := range paths[d] {
-			if word != "" {
-				shown[filepath.ToSlash(s.show(name))] = word
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	c.each(func(d cache.Digest, out, member string) {
+		if word := words[d]; word != "" {
+			shown[filepath.ToSlash(s.show(path.Join(out, member)))] = word
+		}
+	})
+	return nil
+}
+
+// cloudOutputs are outputs with what is in those that are directories.
+type cloudOutputs struct {
+	outs      []engine.Recorded
+	manifests []*cache.Manifest // of each, nil where there is none
+}
+
+// compared reads the manifests of outputs, from the remote where the cache has
+// them not. Those that are nowhere are missing.
+func compared(ctx context.Context, store *cache.Store, t *remote.Transfer, outs []engine.Recorded) (*cloudOutputs, error) {
+	c := &cloudOutputs{outs, make([]*cache.Manifest, len(outs))}
+	var dirs []cache.Digest
+	for _, r := range outs {
+		if d := r.Entry.Digest; d.IsDir() && !slices.Contains(dirs, d) {
+			dirs = append(dirs, d)
+		}
+	}
+	if err := t.Manifests(ctx, dirs); err != nil && !errors.Is(err, remote.ErrNotFound) {
+		return nil, err
+	}
+	for i, r := range outs {
+		if !r.Entry.Digest.IsDir() {
+			continue
+		}
+		m, err := store.Manifest(r.Entry.Digest)
+		if err != nil && !errors.Is(err, cache.ErrNotFound) {
+			return nil, err
+		}
+		c.manifests[i] = m
+	}
+	return c, nil
+}
+
+// each calls fn for the outputs, with an empty member, and for the members of
+// directories that are asked for.
+func (c *cloudOutputs) each(fn func(d cache.Digest, out, member string)) {
+	for i, r := range c.outs {
+		fn(r.Entry.Digest, r.Path, "")
+		if c.manifests[i] == nil {
+			continue
+		}
+		for j := range c.manifests[i].Members {
+			b := &c.manifests[i].Members[j]
+			if r.Within == "" || b.Path == r.Within || strings.HasPrefix(b.Path, r.Within) && b.Path[len(r.Within)] == '/' {
+				fn(b.Digest, r.Path, b.Path)
 			}
 		}
 	}
-	return nil
+}
+
+// digests returns all of them, each once.
+func (c *cloudOutputs) digests() []cache.Digest {
+	most := len(c.outs)
+	for _, m := range c.manifests {
+		if m != nil {
+			most += len(m.Members)
+		}
+	}
+	order := make([]cache.Digest, 0, most)
+	seen := make(map[cache.Digest]struct{}, most)
+	c.each(func(d cache.Digest, _, _ string) {
+		before := len(seen)
+		if seen[d] = struct{}{}; len(seen) > before {
+			order = append(order, d)
+		}
+	})
+	return order
 }
 
 // plainDigests leaves out those of directories, whose members are listed anyway.

@@ -49,16 +49,7 @@ func (t *Transfer) Close(ctx context.Context, used map[cache.Digest]bool) error 
 		}
 	}
 	sortDigests(dirs)
-	err := FirstError(t.each(ctx, "download", len(dirs), func(ctx context.Context, i int) error {
-		if _, err := t.Cache.Manifest(dirs[i]); !errors.Is(err, cache.ErrNotFound) {
-			return err
-		}
-		if _, err := t.manifest(ctx, cache.Entry{Digest: dirs[i]}); err != nil {
-			return fmt.Errorf("directory %s is in use, and what it holds is not known: %w", dirs[i], err)
-		}
-		return nil
-	}))
-	if err != nil {
+	if err := t.Manifests(ctx, dirs); err != nil {
 		return err
 	}
 	for _, d := range dirs {
@@ -71,6 +62,20 @@ func (t *Transfer) Close(ctx context.Context, used map[cache.Digest]bool) error 
 		}
 	}
 	return nil
+}
+
+// Manifests fetches the manifests of directories that are not in the cache, which
+// knows them then, but does not have them.
+func (t *Transfer) Manifests(ctx context.Context, dirs []cache.Digest) error {
+	return FirstError(t.each(ctx, "download", len(dirs), func(ctx context.Context, i int) error {
+		if _, err := t.Cache.Manifest(dirs[i]); !errors.Is(err, cache.ErrNotFound) {
+			return err
+		}
+		if _, err := t.manifest(ctx, cache.Entry{Digest: dirs[i]}); err != nil {
+			return fmt.Errorf("directory %s is in use, and what it holds is not known: %w", dirs[i], err)
+		}
+		return nil
+	}))
 }
 
 // stored is an object on the remote.

@@ -198,8 +198,8 @@ func manifestLimit(e cache.Entry) int64 {
 func (f *fetch) bring(ctx context.Context, list []cache.Digest, limits map[cache.Digest]int64) error {
 	var bytes int64
 	for _, d := range list {
-		if l, ok := limits[d]; ok && !d.IsDir() && d.Hash() == cache.BLAKE3 {
-			bytes += l
+		if !d.IsDir() && d.Hash() == cache.BLAKE3 {
+			bytes += max(limits[d], 0)
 		}
 	}
 	f.t.tell(Progress{MoreObjects: int64(len(list)), MoreBytes: bytes})

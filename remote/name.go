@@ -82,8 +82,10 @@ func isKey(s string) bool {
 // CheckName refuses names that are not clean. Stores call it, so that nothing
 // that came from elsewhere can lead out of them.
 func CheckName(op, name string) error {
-	bad := name == "" || strings.HasPrefix(name, "/") || strings.HasSuffix(name, "/") || strings.ContainsAny(name, "\\\x00")
-	for _, part := range strings.Split(name, "/") {
+	bad := strings.IndexByte(name, '\\') >= 0 || strings.IndexByte(name, 0) >= 0
+	for rest, more := name, true; more; {
+		var part string
+		part, rest, more = strings.Cut(rest, "/")
 		bad = bad || part == "" || part == "." || part == ".."
 	}
 	if bad {

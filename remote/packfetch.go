@@ -39,7 +39,7 @@ func (f *fetch) bringPacked(ctx context.Context, list []cache.Digest, limits map
 	var asked, rest []cache.Digest
 	for _, d := range list {
 		// Of a native object the size is known: what is large is in no pack.
-		if n, ok := limits[d]; ok && n >= cache.PackedLimit || d.Hash() != cache.BLAKE3 || d.IsDir() {
+		if limits[d] >= cache.PackedLimit || d.Hash() != cache.BLAKE3 || d.IsDir() {
 			rest = append(rest, d)
 		} else {
 			asked = append(asked, d)
@@ -84,7 +84,7 @@ func (f *fetch) bringRounds(ctx context.Context, failed **TransferError, asked [
 		var places []place
 		for _, d := range asked {
 			at, ok := where[d]
-			if n, known := limits[d]; !ok || known && at.Length > n {
+			if n, known := limits[d]; !ok || known && n >= 0 && at.Length > n {
 				*rest = append(*rest, d)
 			} else {
 				places = append(places, at)

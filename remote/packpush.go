@@ -140,7 +140,7 @@ func (p *push) sendPack(ctx context.Context, list []sized) error {
 func (p *push) sent(b *packBuilder) {
 	p.mu.Lock()
 	for i := range b.index.Objects {
-		p.there[b.index.Objects[i].Digest] = true
+		p.there[b.index.Objects[i].Digest] = b.index.Objects[i].Length
 	}
 	p.mu.Unlock()
 	n := int64(len(b.index.Objects))

@@ -78,7 +78,7 @@ func (t *Transfer) Present(ctx context.Context, ds []cache.Digest) (map[cache.Di
 	}
 	if len(ds) > askEach {
 		g := order[0]
-		listed, pages, err := t.listGroup(ctx, g)
+		listed, pages, err := t.listGroup(ctx, g, len(groups[g]))
 		if err != nil {
 			return nil, err
 		}
@@ -97,7 +97,7 @@ func (t *Transfer) Present(ctx context.Context, ds []cache.Digest) (map[cache.Di
 const listAllUpTo = 24
 
 func (t *Transfer) presentByListAll(ctx context.Context, h *cache.Hash, ds []cache.Digest, found map[cache.Digest]int64) error {
-	sizes := map[cache.Digest]int64{}
+	sizes := make(map[cache.Digest]int64, len(ds))
 	for info, err := range t.Remote.List(ctx, objectPrefix(h)) {
 		if err != nil {
 			return err
@@ -124,20 +124,20 @@ func sameHash(list []group) bool {
 	return true
 }
 
-// listGroup lists one prefix.
-func (t *Transfer) listGroup(ctx context.Context, g group) (sizes map[cache.Digest]int64, pages int, err error) {
-	sizes = map[cache.Digest]int64{}
-	n := 0
+// listGroup lists one prefix, under which there are some n objects.
+func (t *Transfer) listGroup(ctx context.Context, g group, n int) (sizes map[cache.Digest]int64, pages int, err error) {
+	sizes = make(map[cache.Digest]int64, n)
+	names := 0
 	for info, err := range t.Remote.List(ctx, g.prefix()) {
 		if err != nil {
 			return nil, 0, err
 		}
-		n++
+		names++
 		if d, ok := ParseObjectName(g.hash, info.Name); ok {
 			sizes[d] = info.Size
 		}
 	}
-	return sizes, n/pageSize + 1, nil
+	return sizes, names/pageSize + 1, nil
 }
 
 func (t *Transfer) presentByList(ctx context.Context, order []group, groups map[group][]cache.Digest,
@@ -149,7 +149,7 @@ func (t *Transfer) presentByList(ctx context.Context, order []group, groups map[
 		sizes := listed
 		if g != first {
 			var err error
-			if sizes, _, err = t.listGroup(ctx, g); err != nil {
+			if sizes, _, err = t.listGroup(ctx, g, len(groups[g])); err != nil {
 				return err
 			}
 		}

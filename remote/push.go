@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +64,7 @@ func (t *Transfer) waitCollected(ctx context.Context) (marker, error) {
 }
 
 func (t *Transfer) push(ctx context.Context, items []Item, records []Record) (Result, error) {
-	p := &push{t: t, w: newWanted(), there: map[cache.Digest]bool{}, sizes: map[cache.Digest]int64{}}
+	p := &push{t: t, w: newWanted(), sizes: map[cache.Digest]int64{}}
 	for _, it := range items {
 		if err := p.add(it); err != nil {
 			return Result{}, err
@@ -98,7 +97,7 @@ type push struct {
 	w *wanted
 
 	mu    sync.Mutex
-	there map[cache.Digest]bool  // is on the remote now
+	there map[cache.Digest]int64 // what is on the remote now, and its size
 	files []cache.Digest         // to send
 	sizes map[cache.Digest]int64 // of files
 	lost  []cache.Digest         // on neither side
@@ -150,38 +149,36 @@ func (p *push) survey(ctx context.Context) error {
 	all := make([]cache.Digest, 0, len(p.w.files)+len(p.w.dirs))
 	all = append(all, p.w.files...)
 	for _, d := range p.w.dirs {
-		if _, ok := p.w.seen[d.digest]; !ok {
-			p.w.seen[d.digest] = struct{}{}
+		if _, ok := p.w.limit[d.digest]; !ok {
+			p.w.limit[d.digest] = -1
 			all = append(all, d.digest)
 		}
 	}
-	// Looking at the cache takes no longer than waiting for the remote.
+	var err error
+	if p.there, err = p.t.Present(ctx, all); err != nil {
+		return err
+	}
+	doubtful := p.doubtful(all)
 	type local struct {
 		size int64
 		here bool
 	}
-	locals := make([]local, len(all))
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for i, d := range all {
-			if ctx.Err() != nil {
-				return
-			}
-			locals[i].size, locals[i].here = p.t.Cache.SizeOf(d)
-		}
-	})
-	sizes, err := p.t.Present(ctx, all)
-	wg.Wait()
-	if err = cmp.Or(err, ctx.Err()); err != nil {
+	locals := make([]local, len(doubtful))
+	if err := p.t.each(ctx, "check", len(doubtful), func(_ context.Context, i int) error {
+		locals[i].size, locals[i].here = p.t.Cache.SizeOf(doubtful[i])
+		return nil
+	}); err != nil {
 		return err
 	}
 	var bytes int64
-	for i, d := range all {
-		theirs, there := sizes[d]
+	for i, d := range doubtful {
+		theirs, there := p.there[d]
 		ours, here := locals[i].size, locals[i].here
+		if there && (!here || ours == theirs) {
+			continue
+		}
+		delete(p.there, d)
 		switch {
-		case there && (!here || ours == theirs):
-			p.there[d] = true
 		case !here:
 			p.lost = append(p.lost, d)
 		case !d.IsDir():
@@ -194,6 +191,37 @@ func (p *push) survey(ctx context.Context) error {
 	return nil
 }
 
+// doubtful returns those of all that the cache must be looked at for. The
+// members of a directory are not when the remote has them, of the size together
+// that is recorded. The files are the first of all.
+func (p *push) doubtful(all []cache.Digest) []cache.Digest {
+	var list []cache.Digest
+	next := 0
+	for i := range p.w.dirs {
+		if d := &p.w.dirs[i]; p.agrees(d) {
+			list = append(list, all[next:d.begin]...)
+			next = d.end
+		}
+	}
+	return append(list, all[next:]...)
+}
+
+// agrees reports whether the remote has what is recorded of a directory.
+func (p *push) agrees(d *wantedDir) bool {
+	if !d.whole || d.size <= 0 {
+		return false
+	}
+	var sum int64
+	for _, m := range d.members {
+		size, ok := p.there[m]
+		if !ok {
+			return false
+		}
+		sum += size
+	}
+	return sum == d.size
+}
+
 // complete returns the manifests that may be sent now: those of directories
 // with all members on the remote that were asked for. Who asks for a part means
 // to share it, and it cannot be found without the manifest; that is what DVC
@@ -204,7 +232,7 @@ func (p *push) complete() []cache.Digest {
 	seen := map[cache.Digest]bool{}
 	for _, d := range p.w.dirs {
 		size, here := p.t.Cache.SizeOf(d.digest)
-		if p.there[d.digest] || seen[d.digest] || !here || !p.all(d.members) {
+		if _, there := p.there[d.digest]; there || seen[d.digest] || !here || !p.all(d.members) {
 			continue
 		}
 		seen[d.digest] = true
@@ -217,7 +245,7 @@ func (p *push) complete() []cache.Digest {
 
 func (p *push) all(ds []cache.Digest) bool {
 	for _, d := range ds {
-		if !p.there[d] {
+		if _, ok := p.there[d]; !ok {
 			return false
 		}
 	}
@@ -231,7 +259,7 @@ func (p *push) send(ctx context.Context, list []cache.Digest) error {
 			return err
 		}
 		p.mu.Lock()
-		p.there[list[i]] = true
+		p.there[list[i]] = n
 		p.mu.Unlock()
 		p.objects.Add(1)
 		p.bytes.Add(n)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -129,9 +130,9 @@ func (t *Transfer) eachOf(ctx context.Context, verb string, most, n int, fn func
 // those of their members that are asked for.
 type wanted struct {
 	files []cache.Digest
-	limit map[cache.Digest]int64 // bound on the size, where something is known
 	dirs  []wantedDir
-	seen  map[cache.Digest]struct{}
+	// limit has all of them, with a bound on the size; negative when not known.
+	limit map[cache.Digest]int64
 }
 
 type wantedDir struct {
@@ -140,30 +141,37 @@ type wantedDir struct {
 	members []cache.Digest
 	// whole is set when these are all.
 	whole bool
+	// size is that of all of them; 0 when not known.
+	size int64
+	// begin and end are where in files those are that nothing before it named.
+	begin, end int
 }
 
-func newWanted() *wanted {
-	return &wanted{limit: map[cache.Digest]int64{}, seen: map[cache.Digest]struct{}{}}
-}
+func newWanted() *wanted { return &wanted{limit: map[cache.Digest]int64{}} }
 
 // file adds an object that is no larger than limit; negative when not known.
 func (w *wanted) file(d cache.Digest, limit int64) {
 	if d.IsZero() {
 		return
 	}
-	if _, ok := w.seen[d]; ok {
+	if _, ok := w.limit[d]; ok {
 		return
 	}
-	w.seen[d] = struct{}{}
+	w.limit[d] = limit
 	w.files = append(w.files, d)
-	if limit >= 0 {
-		w.limit[d] = limit
-	}
 }
 
 // dir adds a directory whose manifest is known.
 func (w *wanted) dir(it Item, m *cache.Manifest) {
-	wd := wantedDir{digest: it.Entry.Digest, whole: it.Within == ""}
+	wd := wantedDir{digest: it.Entry.Digest, whole: it.Within == "", begin: len(w.files)}
+	if wd.whole {
+		wd.size = it.Entry.Size
+		wd.members = make([]cache.Digest, 0, len(m.Members))
+		w.files = slices.Grow(w.files, len(m.Members))
+		if len(w.limit) == 0 {
+			w.limit = make(map[cache.Digest]int64, len(m.Members)+1)
+		}
+	}
 	for i := range m.Members {
 		b := &m.Members[i]
 		if it.Within != "" && b.Path != it.Within && !below(b.Path, it.Within) {
@@ -177,6 +185,7 @@ func (w *wanted) dir(it Item, m *cache.Manifest) {
 		w.file(b.Digest, limit)
 		wd.members = append(wd.members, b.Digest)
 	}
+	wd.end = len(w.files)
 	w.dirs = append(w.dirs, wd)
 }
 

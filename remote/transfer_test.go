@@ -231,23 +231,36 @@ func TestPushOfADamagedObject(t *testing.T) {
 	}
 }
 
-// What a remote's file lost, as by a power failure, is sent again.
+// What a remote's file lost, as by a power failure, is sent again: of a single
+// file and of the member of a directory.
 func TestPushRepairsWhatIsShorter(t *testing.T) {
-	s, root := newDir(t)
-	c := remotetest.Cache(t, cache.MD5)
-	items := remotetest.Fill(t, c, 6, 0, 1000)
-	tr := &remote.Transfer{Remote: s, Cache: c}
-	if _, err := tr.Push(t.Context(), items, nil); err != nil {
-		t.Fatal(err)
+	for _, h := range []*cache.Hash{cache.BLAKE3, cache.MD5} {
+		t.Run(h.Name, func(t *testing.T) {
+			s, root := newDir(t)
+			c := remotetest.Cache(t, h)
+			items := remotetest.Fill(t, c, 6, 5, 1000)
+			tr := &remote.Transfer{Remote: s, Cache: c}
+			if _, err := tr.Push(t.Context(), items, nil); err != nil {
+				t.Fatal(err)
+			}
+			m, err := c.Manifest(items[0].Entry.Digest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range []cache.Digest{items[1].Entry.Digest, m.Members[3].Digest} {
+				path := filepath.Join(root, filepath.FromSlash(remote.ObjectName(d)))
+				if err := errors.Join(os.Chmod(path, 0o644), os.Truncate(path, 7)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if res, err := tr.Push(t.Context(), items, nil); err != nil || res.Objects != 2 {
+				t.Errorf("%+v, %v", res, err)
+			}
+			if n := remotetest.Sound(t, s, h); n != 7 {
+				t.Errorf("%d objects, want 7", n)
+			}
+		})
 	}
-	path := filepath.Join(root, filepath.FromSlash(remote.ObjectName(items[0].Entry.Digest)))
-	if err := errors.Join(os.Chmod(path, 0o644), os.Truncate(path, 0)); err != nil {
-		t.Fatal(err)
-	}
-	if res, err := tr.Push(t.Context(), items, nil); err != nil || res.Objects != 1 {
-		t.Errorf("%+v, %v", res, err)
-	}
-	remotetest.Sound(t, s, cache.MD5)
 }
 
 // flaky ends readers early a number of times.
