@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -132,7 +133,10 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 	}
 	f.Remember = sources.memory(f.Model)
 	version, _, _ := buildInfo()
-	f.Version, f.Logger, f.NoAccessLog = version, a.logger(f.log), !f.accessLog
+	var flush func()
+	f.Logger, flush = a.logger(f.log)
+	defer flush()
+	f.Version, f.NoAccessLog = version, !f.accessLog
 	defer a.trace(ctx, f)()
 
 	s, err := serve.New(ctx, f.Options)
@@ -213,20 +217,29 @@ func (f *serveFlags) check() error {
 	return nil
 }
 
-func (a *app) logger(format string) *slog.Logger {
-	if format == "auto" {
-		format = "json"
-		if _, ok := terminal(a.stderr); ok {
+// logger returns the server's log in a format, and what writes lines that wait.
+func (a *app) logger(format string) (log *slog.Logger, flush func()) {
+	if _, ok := terminal(a.stderr); ok {
+		if format == "auto" {
 			format = "text"
 		}
+		if format == "text" {
+			return slog.New(slog.NewTextHandler(a.stderr, nil)), func() {}
+		}
 	}
+	return serverLog(format, a.stderr)
+}
+
+// serverLog is a log whose lines go to w together.
+func serverLog(format string, w io.Writer) (log *slog.Logger, flush func()) {
+	g := &gatheredLog{w: w}
 	switch format {
-	case "json":
-		return slog.New(slog.NewJSONHandler(a.stderr, nil))
+	case "none":
+		return slog.New(slog.DiscardHandler), g.flush
 	case "text":
-		return slog.New(slog.NewTextHandler(a.stderr, nil))
+		return slog.New(promptly{slog.NewTextHandler(g, nil), g.flush}), g.flush
 	}
-	return slog.New(slog.DiscardHandler)
+	return slog.New(promptly{slog.NewJSONHandler(g, nil), g.flush}), g.flush
 }
 
 // healthcheck asks a server on this machine whether it is ready, for containers
