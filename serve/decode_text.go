@@ -13,36 +13,29 @@ func onlyField(body []byte) (text string, ok bool) {
 	if body, ok = bytes.CutPrefix(body, []byte("text=")); !ok {
 		return "", false
 	}
-	var out strings.Builder
-	out.Grow(len(body))
-	var chunk [256]byte // one write of it is cheaper than one for each word
-	for n := 0; ; n++ {
-		if n == len(chunk) || len(body) == 0 {
-			out.Write(chunk[:n])
-			n = 0
-		}
-		if len(body) == 0 {
-			return strings.ToValidUTF8(out.String(), "\uFFFD"), true
-		}
-		b, size := body[0], 1
+	out := make([]byte, len(body))
+	n := 0
+	for i := 0; i < len(body); i++ {
+		b := body[i]
 		switch b {
 		case '+':
 			b = ' '
 		case '&', ';':
 			return "", false
 		case '%':
-			if len(body) < 3 {
+			if i+2 >= len(body) {
 				return "", false
 			}
-			r, ok := readHex(body[1:3])
+			r, ok := readHex(body[i+1 : i+3])
 			if !ok {
 				return "", false
 			}
-			b, size = byte(r), 3
+			b, i = byte(r), i+2
 		}
-		chunk[n] = b
-		body = body[size:]
+		out[n] = b
+		n++
 	}
+	return strings.ToValidUTF8(string(out[:n]), "\uFFFD"), true
 }
 
 // readHex reads hexadecimal digits, four at most.

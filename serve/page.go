@@ -74,14 +74,11 @@ type pageResult struct {
 	Verdict, Side, Percent string
 	Confidence             float64
 	Positive, Negative     string
-	Words                  []pageWord
-	// Marked is the review with its words marked, written here because there
-	// are hundreds of them.
-	Marked pages.Raw
+	// Words are the items of the list of those that decided, Marked is the review
+	// with its words marked. They are written here because there are many of
+	// them, which templates are slow at.
+	Words, Marked pages.Raw
 }
-
-// pageWord is a word that decided, all its places together.
-type pageWord struct{ Text, Class, Weight string }
 
 // pageWords is the number of words that are listed.
 const pageWords = 10
@@ -97,13 +94,15 @@ func (m *marking) result(text string, e model.Explanation, classes [2]string) *p
 		most = max(most, math.Abs(s.Weight))
 	}
 	m.mark(text, e.Spans, most)
-	r.Marked, r.Words = m.out, m.heaviest(pageWords)
+	m.list(pageWords)
+	r.Marked, r.Words = m.out, m.items
 	return r
 }
 
 // marking is what a result is made in, and valid until the next one is.
 type marking struct {
 	out   []byte
+	items []byte         // of the list
 	index map[string]int // of a word in words
 	words []wordJSON
 }
@@ -146,16 +145,19 @@ func (m *marking) mark(text string, spans []model.Span, most float64) {
 	m.out = pages.AppendEscaped(m.out, text[at:])
 }
 
-// heaviest returns the words with the largest sums.
-func (m *marking) heaviest(limit int) []pageWord {
+// list writes the words with the largest sums.
+func (m *marking) list(limit int) {
+	m.items = m.items[:0]
 	words := heaviest(m.words, limit)
-	var out []pageWord
 	for _, w := range words {
-		if class := markClass(w.Weight, math.Abs(words[0].Weight)); class != "" {
-			out = append(out, pageWord{w.Text, class, signed(w.Weight)})
+		class := markClass(w.Weight, math.Abs(words[0].Weight))
+		if class == "" {
+			continue
 		}
+		m.items = append(append(append(m.items, `<li><mark class="`...), class...), `">`...)
+		m.items = append(pages.AppendEscaped(m.items, w.Text), `</mark> <span class="soft">`...)
+		m.items = append(appendSigned(m.items, w.Weight), "</span></li>\n"...)
 	}
-	return out
 }
 
 // markClass names the side a weight speaks for and how much, in four levels of
@@ -180,13 +182,13 @@ func percent(p float64) string {
 	return strconv.FormatFloat(100*p, 'f', 1, 64) + "%"
 }
 
-// signed writes a weight with a sign, a real minus among them.
-func signed(w float64) string {
-	s := strconv.FormatFloat(math.Abs(w), 'f', 2, 64)
+// appendSigned writes a weight with a sign, a real minus among them.
+func appendSigned(out []byte, w float64) []byte {
+	sign := "+"
 	if w < 0 {
-		return "−" + s
+		sign = "−"
 	}
-	return "+" + s
+	return strconv.AppendFloat(append(out, sign...), math.Abs(w), 'f', 2, 64)
 }
 
 func (c *call) renderPage(status int, data pageData) {
