@@ -68,8 +68,9 @@ func (s *Store) Begun(d Digest) bool {
 // breaks off, the beginning is kept for an hour, and the next call asks open
 // for the rest only. Another process that does the same at the same time is left
 // alone: this one starts afresh then. A reader that can write itself, best in
-// large blocks, is let do so. PutPart returns the number of bytes that open
-// yielded.
+// large blocks, is let do so. One with a method Left() int64 tells how many bytes
+// it is going to yield, for which room is reserved. PutPart returns the number of
+// bytes that open yielded.
 func (s *Store) PutPart(ctx context.Context, d Digest, open func(offset int64) (io.ReadCloser, error)) (n int64, err error) {
 	if d.IsZero() {
 		return 0, errors.New("put object: no digest")
@@ -97,6 +98,9 @@ func (s *Store) PutPart(ctx context.Context, d Digest, open func(offset int64) (
 	r, err := open(offset)
 	if err != nil {
 		return 0, fmt.Errorf("put object %s: %w", d, err)
+	}
+	if l, ok := r.(interface{ Left() int64 }); ok {
+		reserve(f, offset, l.Left())
 	}
 	both := newSideBySide(ctx, w, f)
 	if own, ok := r.(io.WriterTo); ok {

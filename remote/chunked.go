@@ -64,6 +64,7 @@ type chunked struct {
 	name   string
 	size   int64       // of a chunk
 	told   func(int64) // hears of the bytes that were read
+	left   int64       // what Left returns
 
 	queue  chan chan chunk // what was asked for, in order
 	places chan struct{}   // full when there are as many chunks as may be of this object
@@ -103,6 +104,10 @@ func newChunked(ctx context.Context, s Store, name string, offset, end int64, to
 	c.wg.Go(func() { c.ask(offset, end) })
 	return c
 }
+
+// Left returns how many bytes are to come, as far as whoever made c trusts what the
+// remote tells of that; otherwise 0.
+func (c *chunked) Left() int64 { return c.left }
 
 // ask asks for chunks as long as there are buffers.
 func (c *chunked) ask(offset, end int64) {
