@@ -112,7 +112,7 @@ func TestPutPartGoesOn(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		g := &giver{t: t, data: data[:3<<20], block: 1 << 18, err: broken}
-		want := error(broken)
+		want := broken
 		if cancels {
 			want = context.Canceled
 			g.before = func(i int) {
