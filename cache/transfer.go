@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 
 	"github.com/gofrs/flock"
 
@@ -66,8 +68,9 @@ func (s *Store) Begun(d Digest) bool {
 // breaks off, the beginning is kept for an hour, and the next call asks open
 // for the rest only. Another process that does the same at the same time is left
 // alone: this one starts afresh then. A reader that can write itself, best in
-// large blocks, is let do so. PutPart returns the number of bytes that open
-// yielded.
+// large blocks, is let do so. One with a method Left() int64 tells how many bytes
+// it is going to yield, for which room is reserved. PutPart returns the number of
+// bytes that open yielded.
 func (s *Store) PutPart(ctx context.Context, d Digest, open func(offset int64) (io.ReadCloser, error)) (n int64, err error) {
 	if d.IsZero() {
 		return 0, errors.New("put object: no digest")
@@ -96,11 +99,17 @@ func (s *Store) PutPart(ctx context.Context, d Digest, open func(offset int64) (
 	if err != nil {
 		return 0, fmt.Errorf("put object %s: %w", d, err)
 	}
-	both := sideBySide{ctx, w, f}
+	if l, ok := r.(interface{ Left() int64 }); ok {
+		reserve(f, offset, l.Left())
+	}
+	both := newSideBySide(ctx, w, f)
 	if own, ok := r.(io.WriterTo); ok {
-		n, err = own.WriteTo(&both)
+		n, err = own.WriteTo(both)
 	} else {
-		n, err = sc.feed(ctx, &both, r, -1, nil)
+		n, err = sc.feed(ctx, both, r, -1, nil)
+	}
+	if berr := both.Close(); err == nil {
+		err = berr
 	}
 	if cerr := r.Close(); err == nil {
 		err = cerr
@@ -118,36 +127,147 @@ func (s *Store) PutPart(ctx context.Context, d Digest, open func(offset int64) (
 	return n, nil
 }
 
-// sideBySide writes the same to two writers, large blocks at the same time, as long
-// as its context lasts.
+// sideBySide writes the same to two writers at the same time, as long as its context
+// lasts: each takes what comes in order and at its own pace. What it has taken is
+// written whatever happens, except by a writer that failed. One goroutine may use it.
 type sideBySide struct {
-	ctx  context.Context
-	a, b io.Writer
+	ctx   context.Context
+	lanes [2]lane
+
+	mu  sync.Mutex
+	err error // the first
 }
 
-// sideBySideFrom is from what size on a block is worth a goroutine.
-const sideBySideFrom = 256 << 10
+// lane is one writer of a sideBySide.
+type lane struct {
+	w       io.Writer
+	blocks  chan *block
+	pending sync.WaitGroup // the blocks that are not yet written
+}
 
-func (s *sideBySide) Write(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
+// block is what both writers have to write before it is released.
+type block struct {
+	p       []byte
+	users   atomic.Int32
+	release func()
+}
+
+const (
+	// sideBySideFrom is from what size on a block is worth handing over.
+	sideBySideFrom = 256 << 10
+	// sideBySideAhead is how many blocks one writer may be ahead of the other, if
+	// there are as many.
+	sideBySideAhead = 16
+)
+
+// newSideBySide returns one that has to be closed.
+func newSideBySide(ctx context.Context, a, b io.Writer) *sideBySide {
+	s := &sideBySide{ctx: ctx}
+	for i, w := range []io.Writer{a, b} {
+		l := &s.lanes[i]
+		l.w, l.blocks = w, make(chan *block, sideBySideAhead)
+		go s.run(l)
+	}
+	return s
+}
+
+// run writes the blocks of a lane until there are no more. After an error it only
+// releases them, so that nothing is written behind a hole.
+func (s *sideBySide) run(l *lane) {
+	failed := false
+	for b := range l.blocks {
+		if !failed {
+			if _, err := l.w.Write(b.p); err != nil {
+				failed = true
+				s.fail(err)
+			}
+		}
+		if b.users.Add(-1) == 0 {
+			b.release()
+		}
+		l.pending.Done()
+	}
+}
+
+func (s *sideBySide) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// failed returns the first error of a writer.
+func (s *sideBySide) failed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// ended returns the first error of a writer or that of the context.
+func (s *sideBySide) ended() error {
+	if err := s.failed(); err != nil {
+		return err
+	}
+	return s.ctx.Err()
+}
+
+// WriteBlock takes p, and calls release once when both have written it or it is not
+// taken. The error of a writer is returned by a later call or by Close.
+func (s *sideBySide) WriteBlock(p []byte, release func()) (int, error) {
+	if err := s.ended(); err != nil {
+		release()
 		return 0, err
 	}
-	if len(p) < sideBySideFrom {
-		return io.MultiWriter(s.a, s.b).Write(p)
+	b := &block{p: p, release: release}
+	b.users.Store(int32(len(s.lanes)))
+	for i := range s.lanes {
+		s.lanes[i].pending.Add(1)
+		s.lanes[i].blocks <- b
 	}
-	done := make(chan error, 1)
-	go func() {
-		_, err := s.b.Write(p)
-		done <- err
-	}()
-	_, err := s.a.Write(p)
-	if berr := <-done; err == nil {
-		err = berr
+	return len(p), nil
+}
+
+// Write returns when both have written p.
+func (s *sideBySide) Write(p []byte) (int, error) {
+	if len(p) >= sideBySideFrom {
+		if _, err := s.WriteBlock(p, func() {}); err != nil {
+			return 0, err
+		}
+		s.wait()
+	} else {
+		s.wait()
+		if err := s.ended(); err != nil {
+			return 0, err
+		}
+		for i := range s.lanes {
+			if _, err := s.lanes[i].w.Write(p); err != nil {
+				s.fail(err)
+				break
+			}
+		}
 	}
-	if err != nil {
+	if err := s.failed(); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// wait waits until what was taken is written.
+func (s *sideBySide) wait() {
+	for i := range s.lanes {
+		s.lanes[i].pending.Wait()
+	}
+}
+
+// Close waits until what was taken is written, and returns the first error of a
+// writer.
+func (s *sideBySide) Close() error {
+	for i := range s.lanes {
+		close(s.lanes[i].blocks)
+	}
+	s.wait()
+	return s.failed()
 }
 
 // adoptPart makes a complete part an object.

@@ -12,37 +12,66 @@ const (
 	// request show below 16 MiB.
 	chunkSize  = 16 << 20
 	chunkLeast = 4 << 20
-	// chunksAhead is how many of them are on their way at once for one object,
-	// chunksAtOnce for all: with their size, what big objects take of memory.
+	// chunksAhead is how many of them are on their way or in use at once for one
+	// object, chunksAtOnce for all: with their size, what big objects take of
+	// memory.
 	chunksAhead  = 5
 	chunksAtOnce = 8
 )
 
-// chunkSlots is full when there are as many chunks as may be, and chunkBuffers
-// has the buffers that are of no use at the moment.
-var (
-	chunkSlots   = make(chan struct{}, chunksAtOnce)
-	chunkBuffers = sync.Pool{New: func() any { return new(chunkBuffer) }}
-)
+// chunkSlots is full when there are as many chunks as may be.
+var chunkSlots = make(chan struct{}, chunksAtOnce)
+
+// chunkBuffers keeps the buffers that are of no use at the moment as long as others
+// are in use: there are never more than slots. (A sync.Pool makes new ones while it
+// has some that another processor gave back.)
+var chunkBuffers bufferList
+
+type bufferList struct {
+	mu   sync.Mutex
+	free []*chunkBuffer
+	used int
+}
+
+func (l *bufferList) take() *chunkBuffer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.used++
+	if n := len(l.free); n > 0 {
+		buf := l.free[n-1]
+		l.free = l.free[:n-1]
+		return buf
+	}
+	return new(chunkBuffer)
+}
+
+func (l *bufferList) give(buf *chunkBuffer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.free = append(l.free, buf)
+	if l.used--; l.used == 0 {
+		l.free = nil
+	}
+}
 
 // chunked reads a big object in order from ranges that are fetched side by side.
-// Chunks take their buffers in order, so that whoever waits for a buffer has none
-// that another could wait for.
+// Chunks take their buffers in order, and whoever has one is done with it without
+// another, so that all who wait for one get it.
 type chunked struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	s      Store
 	name   string
-	end    int64
 	size   int64       // of a chunk
 	told   func(int64) // hears of the bytes that were read
+	left   int64       // what Left returns
 
-	next  int64        // offset of the next chunk to ask for
-	queue []chan chunk // in order
-	now   []byte       // what is left of the current chunk
-	buf   *chunkBuffer // that now is part of
-	wg    sync.WaitGroup
-	err   error
+	queue  chan chan chunk // what was asked for, in order
+	places chan struct{}   // full when there are as many chunks as may be of this object
+	now    []byte          // what is left of the current chunk
+	buf    *chunkBuffer    // that now is part of
+	wg     sync.WaitGroup
+	err    error
 }
 
 type chunkBuffer = [chunkSize]byte
@@ -53,39 +82,57 @@ type chunk struct {
 	err error
 }
 
+// blockWriter is a writer that can go on with a block while it is given the next.
+type blockWriter interface {
+	io.Writer
+	// WriteBlock writes p like Write, but may return before it is done with p.
+	// It calls release once when it is, also when it returns an error, and from
+	// any goroutine.
+	WriteBlock(p []byte, release func()) (int, error)
+}
+
+// newChunked reads the object from offset to end. It begins at once, and has to be
+// closed.
 func newChunked(ctx context.Context, s Store, name string, offset, end int64, told func(int64)) *chunked {
-	c := &chunked{s: s, name: name, next: offset, end: end, told: told}
-	c.size = min(chunkSize, max(chunkLeast, (end-offset)/chunksAhead))
+	c := &chunked{
+		s: s, name: name, told: told,
+		size:   min(chunkSize, max(chunkLeast, (end-offset)/chunksAhead)),
+		places: make(chan struct{}, chunksAhead),
+		queue:  make(chan chan chunk, chunksAhead),
+	}
 	c.ctx, c.cancel = context.WithCancel(ctx)
+	c.wg.Go(func() { c.ask(offset, end) })
 	return c
 }
 
-// fill asks for chunks as long as there are buffers, and waits for the first.
-func (c *chunked) fill() error {
-	for c.next < c.end && len(c.queue) < chunksAhead {
+// Left returns how many bytes are to come, as far as whoever made c trusts what the
+// remote tells of that; otherwise 0.
+func (c *chunked) Left() int64 { return c.left }
+
+// ask asks for chunks as long as there are buffers.
+func (c *chunked) ask(offset, end int64) {
+	defer close(c.queue)
+	for offset < end {
+		select {
+		case c.places <- struct{}{}:
+		case <-c.ctx.Done():
+			return
+		}
 		select {
 		case chunkSlots <- struct{}{}:
-		default:
-			if len(c.queue) > 0 {
-				return nil
-			}
-			select {
-			case chunkSlots <- struct{}{}:
-			case <-c.ctx.Done():
-				return c.ctx.Err()
-			}
+		case <-c.ctx.Done():
+			return
 		}
-		buf := chunkBuffers.Get().(*chunkBuffer)
-		offset, length := c.next, min(c.size, c.end-c.next)
-		c.next += length
+		buf := chunkBuffers.take()
+		at, length := offset, min(c.size, end-offset)
+		offset += length
 		done := make(chan chunk, 1)
-		c.queue = append(c.queue, done)
+		c.queue <- done
 		c.wg.Go(func() {
-			n, err := c.get(buf[:length], offset)
+			n, err := c.get(buf[:length], at)
 			done <- chunk{buf, n, err}
 		})
 	}
-	return nil
 }
 
 func (c *chunked) get(buf []byte, offset int64) (int, error) {
@@ -104,19 +151,20 @@ func (c *chunked) get(buf []byte, offset int64) (int, error) {
 // advance sees to it that there is something left of the current chunk.
 func (c *chunked) advance() error {
 	for len(c.now) == 0 {
-		if c.err != nil {
-			return c.err
-		}
 		c.release(c.buf)
 		c.buf = nil
-		if c.err = c.fill(); c.err == nil && len(c.queue) == 0 {
-			c.err = io.EOF
-		}
 		if c.err != nil {
 			return c.err
 		}
-		got := <-c.queue[0]
-		c.queue = c.queue[1:]
+		done, ok := <-c.queue
+		if !ok {
+			// Without an error of the context, all was asked for.
+			if c.err = c.ctx.Err(); c.err == nil {
+				c.err = io.EOF
+			}
+			return c.err
+		}
+		got := <-done
 		c.buf, c.now, c.err = got.buf, got.buf[:got.n], got.err
 	}
 	return nil
@@ -125,8 +173,9 @@ func (c *chunked) advance() error {
 // release gives a buffer back.
 func (c *chunked) release(buf *chunkBuffer) {
 	if buf != nil {
-		chunkBuffers.Put(buf)
+		chunkBuffers.give(buf)
 		<-chunkSlots
+		<-c.places
 	}
 }
 
@@ -140,7 +189,7 @@ func (c *chunked) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo hands over whole chunks.
+// WriteTo hands over whole chunks, to a blockWriter with their buffers.
 func (c *chunked) WriteTo(w io.Writer) (sum int64, err error) {
 	for {
 		if err := c.advance(); err == io.EOF { //nolint:errorlint // our own
@@ -148,8 +197,7 @@ func (c *chunked) WriteTo(w io.Writer) (sum int64, err error) {
 		} else if err != nil {
 			return sum, err
 		}
-		n, err := w.Write(c.now)
-		c.now = c.now[n:]
+		n, err := c.give(w)
 		sum += int64(n)
 		c.told(int64(n))
 		if err != nil {
@@ -158,13 +206,26 @@ func (c *chunked) WriteTo(w io.Writer) (sum int64, err error) {
 	}
 }
 
+// give writes what is left of the current chunk.
+func (c *chunked) give(w io.Writer) (int, error) {
+	now, buf := c.now, c.buf
+	if b, ok := w.(blockWriter); ok {
+		c.now, c.buf = nil, nil
+		return b.WriteBlock(now, func() { c.release(buf) })
+	}
+	n, err := w.Write(now)
+	c.now = now[n:]
+	return n, err
+}
+
+// Close ends the requests. What a blockWriter has is its own until it releases it.
 func (c *chunked) Close() error {
 	c.cancel()
-	c.wg.Wait()
 	c.release(c.buf)
-	for _, done := range c.queue {
+	for done := range c.queue {
 		c.release((<-done).buf)
 	}
-	c.queue, c.buf, c.now, c.err = nil, nil, nil, io.ErrClosedPipe
+	c.wg.Wait()
+	c.buf, c.now, c.err = nil, nil, io.ErrClosedPipe
 	return nil
 }

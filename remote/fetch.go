@@ -350,7 +350,11 @@ func (t *Transfer) rest(ctx context.Context, d cache.Digest, offset, limit int64
 		t.tell(Progress{Bytes: n})
 	}
 	if info.Size-offset > 2*chunkLeast {
-		return newChunked(ctx, t.Remote, name, offset, info.Size, told), nil
+		c := newChunked(ctx, t.Remote, name, offset, info.Size, told)
+		if limit >= 0 {
+			c.left = info.Size - offset
+		}
+		return c, nil
 	}
 	r, err := t.Remote.Get(ctx, name, Range{Offset: offset, Length: info.Size - offset})
 	if err != nil {
@@ -364,6 +368,15 @@ func (t *Transfer) rest(ctx context.Context, d cache.Digest, offset, limit int64
 type joined struct {
 	io.Reader
 	io.Closer
+}
+
+// Left passes on what the reader that is closed tells of the bytes to come; what is
+// before it comes in addition.
+func (j *joined) Left() int64 {
+	if l, ok := j.Closer.(interface{ Left() int64 }); ok {
+		return l.Left()
+	}
+	return 0
 }
 
 // joinedBlock is what joined reads at once.
