@@ -75,8 +75,8 @@ type pageResult struct {
 	Confidence             float64
 	Positive, Negative     string
 	// Words are the items of the list of those that decided, Marked is the review
-	// with its words marked. They are written here because there are many of
-	// them, which templates are slow at.
+	// with its words marked. They are written here because templates are slow at
+	// what repeats.
 	Words, Marked pages.Raw
 }
 
