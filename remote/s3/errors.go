@@ -85,6 +85,10 @@ func (s *Store) classify(e *remote.Error, code string) bool {
 		e.Kind = remote.Throttled
 	case "InternalError", "ServiceUnavailable", "RequestTimeout", "OperationAborted", "InternalServerError":
 		e.Kind = remote.Unavailable
+	case "ExistingObjectIsDirectory":
+		// A server that keeps objects in files says so also when it loses the
+		// directory of a new object to a removal at the same time, which passes.
+		e.Kind = remote.Unavailable
 	case "BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "IncompleteBody", "InvalidPart", "InvalidPartOrder":
 		// Damaged on the way, and noticed.
 		e.Kind = remote.Unavailable

@@ -160,6 +160,8 @@ func TestPassingFaults(t *testing.T) {
 		{"slow down", sometimes(5, puts, remotetest.Status(503, "SlowDown", 0)), sometimes(5, gets, remotetest.Status(503, "SlowDown", 0))},
 		{"too many requests", remotetest.Times(2, puts, remotetest.Status(429, "TooManyRequests", time.Second)),
 			remotetest.Times(2, gets, remotetest.Status(429, "TooManyRequests", time.Second))},
+		// versitygw's answer when a removal takes the directory of a new object away.
+		{"lost directories", sometimes(4, puts, remotetest.Status(409, "ExistingObjectIsDirectory", 0)), nil},
 		{"resets before", sometimes(4, nil, remotetest.ResetBefore), sometimes(4, nil, remotetest.ResetBefore)},
 		{"resets after", sometimes(4, puts, remotetest.ResetAfter), sometimes(4, gets, remotetest.ResetAfter)},
 		{"resets in the middle", nil, sometimes(3, gets, remotetest.ResetMid)},
