@@ -216,7 +216,12 @@ func (e *editor) replace(p place, value any) error {
 			e.splice(from, to, inline(value, false))
 			return nil
 		}
-		e.splice(e.lineStart(from), to, strings.TrimSuffix(string(Emit(value)), "\n"))
+		block := strings.TrimSuffix(string(Emit(value)), "\n")
+		start := e.lineStart(from)
+		if strings.TrimSpace(string(e.data[start:from])) != "" {
+			start, block = from, "\n"+block // behind what opens the document
+		}
+		e.splice(start, to, block)
 		return nil
 	}
 	if p.flow || wasFlow || isScalar(value) || emptyCollection(value) {
