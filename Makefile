@@ -27,7 +27,7 @@ lint: ## check formatting and run the linters (golangci-lint v2)
 bench: build ## run the benchmark programs (see bench/README.md)
 	bench/run
 
-fuzz: ## run every fuzz target for FUZZTIME
+fuzz: ## run every fuzz target for FUZZTIME (a time, or a number of inputs: 2000x)
 	@for pkg in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
