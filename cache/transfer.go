@@ -90,7 +90,7 @@ func (s *Store) PutPart(ctx context.Context, d Digest, open func(offset int64) (
 		return s.putWhole(ctx, d, open)
 	}
 	var sc scratch
-	w := sc.hash(d.Hash())
+	w := streamHash(d.Hash())
 	offset, err := sc.feed(ctx, w, f, -1, nil)
 	if err != nil {
 		return 0, fmt.Errorf("put object %s: %w", d, err)

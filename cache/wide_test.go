@@ -144,3 +144,37 @@ func TestWideCancelled(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+// TestPieceHash holds hashing in pieces, of blocks of any sizes, to the general
+// library.
+func TestPieceHash(t *testing.T) {
+	needWide(t)
+	const piece = blake3wide.PieceSize
+	data := randomBytes(5*piece + 17)
+	check := func(t interface{ Fatalf(string, ...any) }, size int, blocks ...int) {
+		h := streamHash(BLAKE3)
+		left := data[:size]
+		for _, n := range blocks {
+			n = min(n, len(left))
+			if got, err := h.Write(left[:n]); got != n || err != nil {
+				t.Fatalf("write: %d, %v", got, err)
+			}
+			left = left[n:]
+		}
+		_, _ = h.Write(left)
+		want := blake3.Sum256(data[:size])
+		if got := h.Sum([]byte("a")); !bytes.Equal(got[1:], want[:]) || got[0] != 'a' || !bytes.Equal(h.Sum(nil), want[:]) {
+			t.Fatalf("%d bytes in %v: %x, want %x", size, blocks, got, want)
+		}
+	}
+	for _, size := range []int{0, 1, piece - 1, piece, piece + 1, 2 * piece, 2*piece + 1, len(data)} {
+		check(t, size)
+		check(t, size, 1)
+		check(t, size, piece, piece)
+		check(t, size, piece-1, 2, piece-1)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		check(t, rapid.IntRange(0, len(data)).Draw(t, "size"),
+			rapid.SliceOfN(rapid.IntRange(0, 2*piece), 0, 8).Draw(t, "blocks")...)
+	})
+}
