@@ -18,6 +18,7 @@ func main() {
 	large := flag.Int64("large", 4<<30, "bytes of the large file")
 	runs := flag.Int("runs", 3, "runs of each command")
 	peers := flag.Bool("peers", true, "measure DVC and xvc too (minutes)")
+	remove := flag.Bool("delete", false, "delete what a run left rather than moving it aside, which only ext4 asks for")
 	alone := flag.String("create", "", "only make the small files, below this `directory`")
 	flag.Parse()
 	if *alone != "" {
@@ -27,7 +28,7 @@ func main() {
 		}
 		return
 	}
-	if err := run(*count, *large, *runs, *peers); err != nil {
+	if err := run(*count, *large, *runs, *peers, *remove); err != nil {
 		fmt.Fprintln(os.Stderr, "files:", err)
 		os.Exit(1)
 	}
@@ -44,7 +45,7 @@ type bench struct {
 	trash            measure.Trash
 }
 
-func run(count int, large int64, runs int, peers bool) error {
+func run(count int, large int64, runs int, peers, remove bool) error {
 	b := &bench{runs: runs}
 	var ok bool
 	if b.flow, ok = measure.Tool("FLOW_BENCH_FLOW", "flow"); !ok {
@@ -59,7 +60,7 @@ func run(count int, large int64, runs int, peers bool) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(b.tmp) }()
-	b.trash.Dir = filepath.Join(b.tmp, "trash")
+	b.trash = measure.Trash{Dir: filepath.Join(b.tmp, "trash"), Delete: remove}
 	fmt.Printf("%s\n\n", measure.Machine())
 	if count > 0 {
 		if err := b.many(count); err != nil {

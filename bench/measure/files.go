@@ -17,12 +17,17 @@ import (
 // slower.
 type Trash struct {
 	// Dir is made when needed. It is on the file system of what is thrown away.
-	Dir    string
+	Dir string
+	// Delete is for other file systems: what is thrown away is deleted.
+	Delete bool
 	thrown int
 }
 
 // Throw takes path away. It is no error when there is nothing.
 func (t *Trash) Throw(path string) error {
+	if t.Delete {
+		return os.RemoveAll(path)
+	}
 	t.thrown++
 	if err := os.MkdirAll(t.Dir, 0o777); err != nil {
 		return err
