@@ -205,10 +205,11 @@ const smallBuffer = 64 << 10
 // small makes a small file, where files are copied. It reports false, and has
 // made nothing, when the object is large, or is not as an intact one looks.
 func (c *checkout) small(sc *scratch, path string, t *target) (bool, error) {
-	if t.size >= smallFile || !c.s.copies(t.exec, isEmpty(t.digest, t.size)) {
+	empty := isEmpty(t.digest, t.size)
+	if t.size >= smallFile || !c.s.copies(t.exec, empty, true) {
 		return false, nil
 	}
-	data, ok := c.read(sc, t)
+	data, ok := c.read(sc, t, !c.s.copies(t.exec, empty, false))
 	if !ok {
 		return false, nil
 	}
@@ -222,10 +223,10 @@ func (c *checkout) small(sc *scratch, path string, t *target) (bool, error) {
 	return err == nil, err
 }
 
-// read reads a small object. It reports false where that fails, or it is not as an
-// intact one looks, see Store.check.
-func (c *checkout) read(sc *scratch, t *target) ([]byte, bool) {
-	if data, ok, err := c.s.readPacked(t.digest, sc.space); ok || err != nil {
+// read reads a small object, packed says of a pack only. It reports false where that
+// fails, or it is not as an intact one looks, see Store.check.
+func (c *checkout) read(sc *scratch, t *target, packed bool) ([]byte, bool) {
+	if data, ok, err := c.s.readPacked(t.digest, sc.space); ok || err != nil || packed {
 		return data, ok && (t.size < 0 || int64(len(data)) == t.size)
 	}
 	space := smallBuffer

@@ -55,13 +55,14 @@ func (s *Store) linksFor(exec, empty bool) []LinkType {
 	return append(list, Copy)
 }
 
-// copies reports whether the preferred type is Copy.
-func (s *Store) copies(exec, empty bool) bool {
+// copies reports whether the preferred type is Copy, for an object that is packed
+// or not: blocks of a pack cannot be shared.
+func (s *Store) copies(exec, empty, packed bool) bool {
 	for _, l := range s.links {
 		if l == Copy {
 			break
 		}
-		if s.suits(l, exec, empty) {
+		if s.suits(l, exec, empty) && !(packed && l == Reflink) {
 			return false
 		}
 	}
