@@ -16,9 +16,10 @@ import (
 )
 
 type predictFlags struct {
-	text, column, format string
-	json, explain        bool
-	limit, jobs          int
+	column, format string
+	texts          []string
+	json, explain  bool
+	limit, jobs    int
 }
 
 func (a *app) predictCommand() *cobra.Command {
@@ -49,7 +50,7 @@ weights and the intercept add up to the log-odds.`,
 		return a.predict(c.Context(), &f, args, c.Flags().Changed("text"))
 	}
 	fl := c.Flags()
-	fl.StringVar(&f.text, "text", "", "score this `text`")
+	fl.StringArrayVar(&f.texts, "text", nil, "score this `text`; may be given more than once")
 	fl.StringVar(&f.column, "column", "", "the column or key that has the texts")
 	fl.StringVar(&f.format, "format", "", "text, csv, tsv or jsonl, whatever the file's name is")
 	fl.BoolVar(&f.json, "json", false, "print an object a line")
@@ -78,10 +79,12 @@ func (a *app) predict(ctx context.Context, f *predictFlags, args []string, given
 	}
 	out := bufio.NewWriterSize(a.stdout, 1<<16)
 	width, isTerminal := terminal(a.stdout)
-	p := &printer{flags: f, model: m, width: width, terminal: isTerminal, single: given}
+	p := &printer{flags: f, model: m, width: width, terminal: isTerminal, single: len(f.texts) == 1}
 	if given {
-		if err := p.write(out, p.score(f.text)); err != nil {
-			return err
+		for _, text := range f.texts {
+			if err := p.write(out, p.score(text)); err != nil {
+				return err
+			}
 		}
 		return out.Flush()
 	}
