@@ -173,10 +173,10 @@ const ahead = 64
 // resume returns how many pieces and words to leave out so that the lists agree
 // again, for two words unless one ends. The fewest are left out.
 func resume(pieces []piece, words []string) (int, int) {
-	for sum := 1; sum <= ahead; sum++ {
-		for i := range sum + 1 {
+	for sum := 1; sum <= min(ahead, len(pieces)+len(words)-2); sum++ {
+		for i := max(0, sum-len(words)+1); i <= min(sum, len(pieces)-1); i++ {
 			j := sum - i
-			if i >= len(pieces) || j >= len(words) || !same(pieces[i].word, words[j]) {
+			if !same(pieces[i].word, words[j]) {
 				continue
 			}
 			if i+1 == len(pieces) || j+1 == len(words) || same(pieces[i+1].word, words[j+1]) {
