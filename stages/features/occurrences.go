@@ -51,13 +51,15 @@ func (v *Vectorizer) rowOccurrences(doc string, words []string, r *Row, yield fu
 	t := &s.tokens
 	owned := len(owners) == len(t.starts)
 	s.cols = s.cols[:0]
+	starts, ends := a.terms(t)
+	found := s.lookupAll(v.vocabulary, t.text, starts, ends)
 	terms := 0
 	for i := range t.starts {
 		for n := a.least; n <= a.greatest && i+n <= len(t.starts); n++ {
+			c := found[terms]
+			term := t.text[starts[terms]:ends[terms]]
 			terms++
-			term := t.text[t.starts[i]:t.ends[i+n-1]]
-			c, ok := v.vocabulary.Lookup(term)
-			if !ok {
+			if c < 0 {
 				continue
 			}
 			s.cols = append(s.cols, c)

@@ -144,6 +144,7 @@ func normalize(row []float64, norm string) {
 type rowScratch struct {
 	tokens      tokens
 	cols, spare []int32
+	found       []int32 // see lookupAll
 	row         Row
 	ends        []int
 	owners      []int32

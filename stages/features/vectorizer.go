@@ -118,8 +118,8 @@ func (v *Vectorizer) appendRow(doc string, r *Row) {
 		}
 		v.hasher.row(v.weights.config, s.cols, s.room(), r)
 	} else {
-		for i, start := range starts {
-			if c, ok := v.vocabulary.Lookup(text[start:ends[i]]); ok {
+		for _, c := range s.lookupAll(v.vocabulary, text, starts, ends) {
+			if c >= 0 {
 				s.cols = append(s.cols, c)
 			}
 		}

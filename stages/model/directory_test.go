@@ -15,7 +15,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/flowrepro/flow/stages/features"
 )
@@ -549,6 +551,56 @@ func TestLargeFiles(t *testing.T) {
 		}
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestLookupAll holds looking up many terms to looking up one, in tables in which
+// many hashes share slots and tags.
+func TestLookupAll(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.StringMatching(`[a-d]{0,4}`)
+		list := rapid.SliceOfNDistinct(word.Filter(func(s string) bool { return s != "" }), 1, 300, rapid.ID).Draw(t, "terms")
+		text, index, err := buildTerms(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := readTerms(text, index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rapid.Bool().Draw(t, "coarse") {
+			coarsen(v)
+		}
+		var doc []byte
+		var starts, ends []uint32
+		for _, w := range rapid.SliceOfN(rapid.OneOf(word, rapid.SampledFrom(list)), 0, 200).Draw(t, "words") {
+			starts = append(starts, uint32(len(doc)))
+			doc = append(doc, w...)
+			ends = append(ends, uint32(len(doc)))
+		}
+		columns := make([]int32, len(starts))
+		v.LookupAll(doc, starts, ends, columns)
+		for i, have := range columns {
+			term := string(doc[starts[i]:ends[i]])
+			if want := int32(slices.Index(list, term)); have != want {
+				t.Errorf("%q: column %d, want %d", term, have, want)
+			}
+			if c, ok := v.Lookup([]byte(term)); ok != (have >= 0) || ok && c != have {
+				t.Errorf("%q: column %d, alone %d %v", term, have, c, ok)
+			}
+		}
+	})
+}
+
+// coarsen leaves four bits of the hashes in the slots, as many as with the most terms.
+func coarsen(v *terms) {
+	mask := uint32(1)<<v.width - 1
+	v.slots, v.width = slices.Clone(v.slots), 28
+	for s := 0; s < len(v.slots); s += 4 {
+		if c := binary.LittleEndian.Uint32(v.slots[s:]) & mask; c > 0 {
+			h := xxhash.Sum64(v.bytes(int(c - 1)))
+			binary.LittleEndian.PutUint32(v.slots[s:], uint32(h>>32)<<28|c)
 		}
 	}
 }

@@ -215,21 +215,88 @@ func (t *terms) Term(col int32) string {
 // Lookup returns the column of a term.
 func (t *terms) Lookup(term []byte) (int32, bool) {
 	h := xxhash.Sum64(term)
-	total := len(t.slots) / 4
+	column := t.lookup(term, h, slotOf(h, len(t.slots)/4))
+	return max(column, 0), column >= 0
+}
+
+// slot returns what is in a slot.
+func (t *terms) slot(s int) uint32 { return binary.LittleEndian.Uint32(t.slots[4*s:]) }
+
+// lookup returns the column of a term, or -1, from a slot of its hash on.
+func (t *terms) lookup(term []byte, h uint64, s int) int32 {
+	for {
+		column, s2 := t.candidate(h, s, t.slot(s))
+		if column < 0 || string(t.bytes(int(column))) == string(term) {
+			return column
+		}
+		s = t.next(s2)
+	}
+}
+
+// candidate returns the first column that may be that of a hash, or -1 where there is
+// none, and its slot. It begins at slot s, which has v.
+func (t *terms) candidate(h uint64, s int, v uint32) (column int32, slot int) {
 	mask := uint32(1)<<t.width - 1
 	tag := uint32(h>>32) << t.width
-	for s := slotOf(h, total); ; {
-		v := binary.LittleEndian.Uint32(t.slots[4*s:])
-		if v&mask == 0 {
-			return 0, false
+	for v&mask != 0 && v&^mask != tag {
+		s = t.next(s)
+		v = t.slot(s)
+	}
+	return int32(v&mask) - 1, s
+}
+
+func (t *terms) next(s int) int {
+	if s++; s == len(t.slots)/4 {
+		return 0
+	}
+	return s
+}
+
+// LookupAll sets columns to those of the terms text[starts[i]:ends[i]], -1 for what
+// is none. What a look-up reads is all over tens of megabytes: a step is done for
+// many terms before the next, so that the processor waits for them together.
+func (t *terms) LookupAll(text []byte, starts, ends []uint32, columns []int32) {
+	const block = 64
+	var (
+		hashes   [block]uint64
+		slots    [block]int
+		values   [block]uint32
+		from, to [block]uint32
+		first    [block]byte
+	)
+	for len(starts) > 0 {
+		n := min(block, len(starts))
+		for i := range n {
+			hashes[i] = xxhash.Sum64(text[starts[i]:ends[i]])
+			slots[i] = slotOf(hashes[i], len(t.slots)/4)
 		}
-		if v&^mask == tag {
-			if col := int(v&mask) - 1; string(t.bytes(col)) == string(term) {
-				return int32(col), true
+		for i := range n {
+			values[i] = t.slot(slots[i])
+		}
+		for i := range n {
+			columns[i], slots[i] = t.candidate(hashes[i], slots[i], values[i])
+		}
+		for i, c := range columns[:n] {
+			if c > 0 {
+				from[i] = binary.LittleEndian.Uint32(t.ends[4*(c-1):])
+			} else {
+				from[i] = 0
+			}
+			if c >= 0 {
+				to[i] = binary.LittleEndian.Uint32(t.ends[4*c:])
 			}
 		}
-		if s++; s == total {
-			s = 0
+		for i, c := range columns[:n] {
+			if c >= 0 {
+				first[i] = t.text[from[i]]
+			}
 		}
+		for i, c := range columns[:n] {
+			term := text[starts[i]:ends[i]]
+			if c >= 0 && (len(term) == 0 || first[i] != term[0] || string(t.text[from[i]:to[i]]) != string(term)) {
+				columns[i] = t.lookup(term, hashes[i], t.next(slots[i]))
+			}
+		}
+		starts, ends, columns = starts[n:], ends[n:], columns[n:]
 	}
 }
