@@ -123,6 +123,7 @@ func openLarge(root *os.Root, want headerFile, mapped bool) (*largeFile, error) 
 	}
 	if !l.mapped {
 		l.data = make([]byte, want.Size)
+		preferHuge(l.data)
 	}
 	return l, nil
 }

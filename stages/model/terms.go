@@ -200,11 +200,16 @@ func (t *terms) Len() int { return t.n }
 
 // bytes returns the term of a column.
 func (t *terms) bytes(col int) []byte {
-	start := uint32(0)
+	from, to := t.bounds(col)
+	return t.text[from:to]
+}
+
+// bounds returns where the term of a column is in the text.
+func (t *terms) bounds(col int) (from, to uint32) {
 	if col > 0 {
-		start = binary.LittleEndian.Uint32(t.ends[4*(col-1):])
+		from = binary.LittleEndian.Uint32(t.ends[4*(col-1):])
 	}
-	return t.text[start:binary.LittleEndian.Uint32(t.ends[4*col:])]
+	return from, binary.LittleEndian.Uint32(t.ends[4*col:])
 }
 
 // Term returns the term of a column.
@@ -263,6 +268,7 @@ func (t *terms) LookupAll(text []byte, starts, ends []uint32, columns []int32) {
 		values   [block]uint32
 		from, to [block]uint32
 		first    [block]byte
+		some     [block]uint8
 	)
 	for len(starts) > 0 {
 		n := min(block, len(starts))
@@ -276,24 +282,22 @@ func (t *terms) LookupAll(text []byte, starts, ends []uint32, columns []int32) {
 		for i := range n {
 			columns[i], slots[i] = t.candidate(hashes[i], slots[i], values[i])
 		}
+		// Those that may be terms, without a branch that nobody can predict: one
+		// that is taken wrongly ends the waiting together.
+		k := 0
 		for i, c := range columns[:n] {
-			if c > 0 {
-				from[i] = binary.LittleEndian.Uint32(t.ends[4*(c-1):])
-			} else {
-				from[i] = 0
-			}
-			if c >= 0 {
-				to[i] = binary.LittleEndian.Uint32(t.ends[4*c:])
-			}
+			some[k] = uint8(i)
+			k += int(^uint32(c) >> 31)
 		}
-		for i, c := range columns[:n] {
-			if c >= 0 {
-				first[i] = t.text[from[i]]
-			}
+		for _, i := range some[:k] {
+			from[i], to[i] = t.bounds(int(columns[i]))
 		}
-		for i, c := range columns[:n] {
+		for _, i := range some[:k] {
+			first[i] = t.text[from[i]]
+		}
+		for _, i := range some[:k] {
 			term := text[starts[i]:ends[i]]
-			if c >= 0 && (len(term) == 0 || first[i] != term[0] || string(t.text[from[i]:to[i]]) != string(term)) {
+			if len(term) == 0 || first[i] != term[0] || string(t.text[from[i]:to[i]]) != string(term) {
 				columns[i] = t.lookup(term, hashes[i], t.next(slots[i]))
 			}
 		}
