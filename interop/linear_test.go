@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -254,7 +255,9 @@ const searchScript = `
 import json, sys, warnings
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline
@@ -269,17 +272,36 @@ grids = {
     ],
     "exp3": [{"vectorizer": [TfidfVectorizer()], "classifier": [lr], "classifier__C": [0.1, 1, 10], "classifier__l1_ratio": [1.0, 0.0]}],
 }
+texts, labels, folds = np.array(d["texts"], dtype=object), np.array(d["labels"]), np.array(d["folds"])
+
+# Words that occur in the same texts leave L1 more than one minimum, which judge
+# other texts differently: what scikit-learn gives for other orders of the columns.
+def minima(p, fold):
+    train = folds != fold
+    vectorizer = clone(p["vectorizer"]).fit(texts[train])
+    x, other = vectorizer.transform(texts[train]), vectorizer.transform(texts[~train])
+    for seed in range(12):
+        order = np.random.RandomState(seed).permutation(x.shape[1])
+        m = clone(p["classifier"]).set_params(C=p.get("classifier__C", 1), l1_ratio=1.0, random_state=seed).fit(x[:, order], labels[train])
+        found, decided = m.predict(other[:, order]), m.decision_function(other[:, order])
+        yield {"f1": f1_score(labels[~train], found), "accuracy": accuracy_score(labels[~train], found), "roc_auc": roc_auc_score(labels[~train], decided)}
+
 out = {}
 for name, grid in grids.items():
     g = GridSearchCV(Pipeline([("vectorizer", count), ("classifier", lr)]), grid, scoring=["f1", "accuracy", "roc_auc"], refit="f1",
                      cv=PredefinedSplit(d["folds"])).fit(d["texts"], d["labels"])
     rows = []
     for i, p in enumerate(g.cv_results_["params"]):
+        l1 = p.get("classifier__l1_ratio", 0) == 1
+        scores = {s: [[float(g.cv_results_["split%d_test_%s" % (k, s)][i])] for k in range(max(d["folds"]) + 1)]
+                  for s in ("f1", "accuracy", "roc_auc")}
+        for k in range(max(d["folds"]) + 1 if l1 else 0):
+            for m in minima(p, k):
+                for s, v in m.items():
+                    scores[s][k].append(float(v))
         rows.append({
             "weighting": "tfidf" if isinstance(p["vectorizer"], TfidfVectorizer) else "count",
-            "type": type(p["classifier"]).__name__, "c": p.get("classifier__C", 1), "l1": p.get("classifier__l1_ratio", 0) == 1,
-            "scores": {s: [float(g.cv_results_["split%d_test_%s" % (k, s)][i]) for k in range(max(d["folds"]) + 1)]
-                       for s in ("f1", "accuracy", "roc_auc")},
+            "type": type(p["classifier"]).__name__, "c": p.get("classifier__C", 1), "l1": l1, "scores": scores,
             "rank": int(g.cv_results_["rank_test_f1"][i])})
     out[name] = rows
 json.dump(out, sys.stdout)
@@ -305,7 +327,7 @@ func TestSearchIsGridSearchCV(t *testing.T) {
 		Weighting, Type string
 		C               float64
 		L1              bool
-		Scores          map[string][]float64
+		Scores          map[string][][]float64 // of a fold the one, with L1 those of several minima
 		Rank            int
 	}
 	runSklearn(t, searchScript, &want, file)
@@ -335,15 +357,19 @@ func TestSearchIsGridSearchCV(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		spread := 0.0
 		for i, w := range want[name] {
 			for score, values := range w.Scores {
 				for fold, v := range values {
-					if got := r.Rows[i].Scores[score].Folds[fold]; math.Abs(got-v) > 1e-9 {
-						t.Errorf("%s: %s, fold %d: %s %.6f, GridSearchCV %.6f", name, selection.Label(r.Rows[i].Settings), fold, score, got, v)
+					low, high := slices.Min(v), slices.Max(v)
+					if got := r.Rows[i].Scores[score].Folds[fold]; got < low-1e-9 || got > high+1e-9 {
+						t.Errorf("%s: %s, fold %d: %s %.6f, GridSearchCV %.6f to %.6f", name, selection.Label(r.Rows[i].Settings), fold, score, got, low, high)
 					}
+					spread = max(spread, high-low)
 				}
 			}
 		}
+		t.Logf("%s: the scores of several minima differ by at most %.6f", name, spread)
 		best := want[name][r.Best]
 		t.Logf("%s: best %s: F1 %.4f; GridSearchCV ranks it %d", name, selection.Label(r.Rows[r.Best].Settings), r.Rows[r.Best].Scores["f1"].Mean, best.Rank)
 		if best.Rank != 1 {
