@@ -45,10 +45,9 @@ type bench struct {
 	server    *server
 	trash     measure.Trash
 	inMemory  bool // the server's objects are
-	// few is set when the files are few and large: what is thrown away is deleted
-	// at once then, because the disk could not hold it.
-	few      bool
-	one      string // the large file itself
+	// one is the large file when it is measured: what is thrown away is deleted at
+	// once then, because the disk could not hold it.
+	one      string
 	compared []*tool
 	told     map[string]bool // peers that are absent
 }
@@ -94,7 +93,7 @@ func run() error {
 		if err := measure.LargeFile(source, *large<<20); err != nil {
 			return err
 		}
-		b.few, b.one = true, source
+		b.one = source
 		err := b.compare("one", fmt.Sprintf("one file of %d MiB", *large), func(dir string) error {
 			if err := os.Mkdir(dir, 0o777); err != nil {
 				return err
@@ -203,31 +202,21 @@ func (b *bench) print(title string, tools []*tool, args func(*tool) []string, be
 	}
 }
 
-// touch sees to it, before what writes a large file, that the memory that the file
-// will take is there: a virtual machine gets it from its host at first use and
-// gives it back when it is free for seconds, which by chance costs one tool as much
-// as all the rest, and another nothing.
+// touch sees to it, where a large file is measured, that memory for it is there: a
+// virtual machine gets it from its host at first use and gives it back when it is free
+// for seconds, which by chance costs one tool as much as all the rest, and another
+// nothing.
 func (b *bench) touch() error {
 	if b.one == "" {
 		return nil
 	}
 	path := filepath.Join(b.tmp, "touched")
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	block := make([]byte, 1<<20)
-	for range *large {
-		if _, err = f.Write(block); err != nil {
-			break
-		}
-	}
-	return errors.Join(err, f.Close(), os.Remove(path))
+	return errors.Join(measure.LargeFile(path, *large<<20), os.Remove(path))
 }
 
 // throw takes a file or directory away.
 func (b *bench) throw(path string) error {
-	if b.few {
+	if b.one != "" {
 		return os.RemoveAll(path)
 	}
 	return b.trash.Throw(path)

@@ -112,7 +112,7 @@ func (b *bench) fill(t *tool, data func(dir string) error) error {
 // the files are large, those of the other tools go too.
 func (b *bench) clone(t *tool) error {
 	gone := []*tool{t}
-	if b.few {
+	if b.one != "" {
 		gone = b.compared
 	}
 	for _, t := range gone {

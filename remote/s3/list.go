@@ -116,7 +116,8 @@ func (x *objects) list(ctx context.Context, prefix, token string) (*listPage, er
 // text or elements in them. It is many times faster than encoding/xml, which
 // reads what is of another form; ok is false then.
 func scanList(text []byte) (page *listPage, ok bool) {
-	page = &listPage{Contents: make([]listed, 0, bytes.Count(text, []byte("<Contents>")))}
+	page = new(listPage)
+	expected := bytes.Count(text, []byte("<Contents>"))
 	var open [8][]byte // the elements around
 	depth := 0
 	o := listed{}
@@ -167,6 +168,9 @@ func scanList(text []byte) (page *listPage, ok bool) {
 		leaf = false
 		switch {
 		case depth == 1 && string(tag) == "/Contents":
+			if page.Contents == nil {
+				page.Contents = make([]listed, 0, expected)
+			}
 			page.Contents = append(page.Contents, o)
 		case depth == 1 && string(tag) == "/IsTruncated":
 			page.IsTruncated, err = strconv.ParseBool(string(bytes.TrimSpace(content)))

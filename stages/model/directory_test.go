@@ -306,11 +306,12 @@ func TestPartsFaults(t *testing.T) {
 	}
 }
 
-func TestTerms(t *testing.T) {
-	list := []string{"b", "a", "ä", "a b", "日本", strings.Repeat("x", 1000)}
-	for i := range 5000 {
-		list = append(list, "term "+strings.Repeat("y", i%7)+string(rune('a'+i%26))+strings.Repeat("z", i/26))
-	}
+// makeTerms returns the terms of a list as they are read from their files.
+func makeTerms(t interface {
+	Helper()
+	Fatal(...any)
+}, list []string) *terms {
+	t.Helper()
 	text, index, err := buildTerms(list)
 	if err != nil {
 		t.Fatal(err)
@@ -319,6 +320,15 @@ func TestTerms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return v
+}
+
+func TestTerms(t *testing.T) {
+	list := []string{"b", "a", "ä", "a b", "日本", strings.Repeat("x", 1000)}
+	for i := range 5000 {
+		list = append(list, "term "+strings.Repeat("y", i%7)+string(rune('a'+i%26))+strings.Repeat("z", i/26))
+	}
+	v := makeTerms(t, list)
 	for i, term := range list {
 		if c, ok := v.Lookup([]byte(term)); !ok || int(c) != i || v.Term(c) != term {
 			t.Fatalf("%.20q: column %d, %v", term, c, ok)
@@ -344,6 +354,7 @@ func TestTerms(t *testing.T) {
 		binary.LittleEndian.PutUint32(data[at:], v)
 		return data
 	}
+	text, index := v.textFile, v.indexFile
 	n := len(list)
 	taken := 16 + 4*n
 	for binary.LittleEndian.Uint32(index[taken:]) == 0 {
@@ -561,14 +572,7 @@ func TestLookupAll(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		word := rapid.StringMatching(`[a-d]{0,4}`)
 		list := rapid.SliceOfNDistinct(word.Filter(func(s string) bool { return s != "" }), 1, 300, rapid.ID).Draw(t, "terms")
-		text, index, err := buildTerms(list)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := readTerms(text, index)
-		if err != nil {
-			t.Fatal(err)
-		}
+		v := makeTerms(t, list)
 		if rapid.Bool().Draw(t, "coarse") {
 			coarsen(v)
 		}
